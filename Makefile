@@ -1,0 +1,43 @@
+# Everything that these commands need is set up inside this clone: .tools/ holds Poetry and
+# Cookiecutter, .venv/ what pyproject.toml names, build/ what is rendered.
+
+PYTHON ?= python3
+TOOLS := $(CURDIR)/.tools
+export POETRY := $(TOOLS)/bin/poetry
+unexport VIRTUAL_ENV
+
+# Poetry asks PyPI for more than many mirrors answer; poetry-plugin-pypi-mirror makes it use the
+# index that pip is configured for.
+PACKAGE_INDEX = $(shell test ! -x $(POETRY) || $(TOOLS)/bin/python scripts/package_index.py)
+%: export POETRY_PYPI_MIRROR_URL = $(PACKAGE_INDEX)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: .tools/installed ## Render a project and serve it (PROJECT_NAME=... FAN_OUT=... UPSTREAM_URL=... PORT=...)
+	@$(TOOLS)/bin/python scripts/demo.py
+
+test: .venv/installed lint ## Run all tests: hooks, rendering, and the rendered project itself
+	.venv/bin/pytest
+
+lint: .venv/installed ## Lint and type-check hooks, tests, scripts and workflows
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/zizmor --offline --quiet .github "{{cookiecutter.project_slug}}/.github"
+
+lock: .tools/installed ## Refresh the lock of the template and the one that every project gets
+	$(POETRY) lock --regenerate
+	$(TOOLS)/bin/python scripts/lock.py
+
+.tools/installed: scripts/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --requirement scripts/tools.txt
+	@touch $@
+
+.venv/installed: .tools/installed pyproject.toml poetry.lock
+	$(POETRY) install
+	@touch $@

@@ -1,0 +1,68 @@
+"""What happens after the files are rendered."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hooks import post_gen_project as hook
+from tests.template import FOLDER
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    example = (FOLDER / ".env.example").read_text()
+    (tmp_path / ".env.example").write_text(example)
+    return tmp_path
+
+
+def secret(project: Path) -> str:
+    (line,) = [
+        line
+        for line in (project / ".env").read_text().splitlines()
+        if line.startswith("SECRET_KEY=")
+    ]
+    return line.removeprefix("SECRET_KEY=")
+
+
+def test_env_gets_a_secret_of_its_own(project: Path) -> None:
+    hook.write_env(project)
+
+    assert len(secret(project)) >= 50
+    assert secret(project) != "change-me"
+    example = (project / ".env.example").read_text().splitlines()
+    assert len((project / ".env").read_text().splitlines()) == len(example)
+
+
+def test_secrets_differ(project: Path) -> None:
+    hook.write_env(project)
+    first = secret(project)
+    (project / ".env").unlink()
+    hook.write_env(project)
+
+    assert secret(project) != first
+
+
+def test_existing_env_is_kept(project: Path) -> None:
+    (project / ".env").write_text("SECRET_KEY=mine\n")
+
+    hook.write_env(project)
+
+    assert secret(project) == "mine"
+
+
+def test_env_is_readable_by_its_owner_alone(project: Path) -> None:
+    hook.write_env(project)
+
+    assert (project / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_next_command_is_printed(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(hook, "ANSWERS", json.dumps({"project_slug": "shop"}))
+
+    hook.main()
+
+    assert capsys.readouterr().out == "Your project is ready. Start it with: cd shop && make run\n"

@@ -1,0 +1,60 @@
+"""Render the template as its users do, and run commands in what was rendered."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+FOLDER = TEMPLATE / "{{cookiecutter.project_slug}}"
+ANSWERS: dict[str, str] = {
+    name: answer[0] if isinstance(answer, list) else answer
+    for name, answer in json.loads((TEMPLATE / "cookiecutter.json").read_text()).items()
+    if not name.startswith("_")
+}
+
+
+@dataclass
+class Rendering:
+    """What `cookiecutter` did: its exit status, what it said, and what it left in its folder."""
+
+    status: int
+    output: str
+    folder: Path
+
+    @property
+    def project(self) -> Path:
+        """The one project in the folder."""
+        (project,) = self.folder.iterdir()
+        return project
+
+
+def render(folder: Path, *options: str, **answers: str) -> Rendering:
+    """Run `cookiecutter --no-input` on the template, as a command of its own."""
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", *options, "-o", str(folder)]
+    extra_context = [f"{prompt}={answer}" for prompt, answer in answers.items()]
+    run = subprocess.run(
+        [*command, str(TEMPLATE), *extra_context], capture_output=True, text=True, check=False
+    )
+    return Rendering(run.returncode, run.stdout + run.stderr, folder)
+
+
+def run(project: Path, *command: str, **variables: str) -> str:
+    """Run a command in a project with `variables` in its environment, and return what it printed.
+
+    Raises:
+        AssertionError: the command failed; the message holds all it printed.
+    """
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
