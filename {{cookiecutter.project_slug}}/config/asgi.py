@@ -1,0 +1,26 @@
+"""The ASGI application: `uvicorn config.asgi:application --lifespan on`."""
+
+import os
+import sys
+
+import django
+
+from config.environment import InvalidSetting
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+try:
+    django.setup(set_prefix=False)
+except InvalidSetting as error:
+    sys.exit(f"Error: {error}")
+
+# Django's modules below want the settings to be there.
+from django.core.handlers.asgi import ASGIHandler
+
+from runtime.http import shared_http_client
+from runtime.lifespan import Lifespan
+from runtime.protocols import ProtocolRouter
+
+application = ProtocolRouter(
+    http=ASGIHandler(),
+    lifespan=Lifespan(shared_http_client),
+)

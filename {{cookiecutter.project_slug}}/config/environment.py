@@ -1,0 +1,139 @@
+"""Settings read from the environment, each refused in one sentence when it is bad."""
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+
+class InvalidSetting(ImproperlyConfigured):
+    """An environment variable whose value cannot be used; credentials in a URL are not shown."""
+
+    def __init__(self, name: str, value: str, accepted: str) -> None:
+        shown = re.sub(r"//[^/]*@", "//***@", value)
+        super().__init__(f"{name} is {shown!r}, but it must be {accepted}.")
+
+
+def read_file(path: str | Path) -> None:
+    """Add the variables of a `.env` file, if it is there, to those that are not set yet."""
+    Env.read_env(path)
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable's text; an empty variable counts as one that is not set."""
+    return os.environ.get(name) or default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return a true/false variable.
+
+    Raises:
+        InvalidSetting: the text is neither.
+    """
+    value = text(name, str(default)).lower()
+    if value not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
+        raise InvalidSetting(name, value, "true or false")
+    return value in Env.BOOLEAN_TRUE_STRINGS
+
+
+def whole_number(name: str, default: int, *, least: int, most: int) -> int:
+    """Return a whole number between `least` and `most`, both included.
+
+    Raises:
+        InvalidSetting: the text is no such number.
+    """
+    value = text(name, str(default))
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        raise InvalidSetting(name, value, f"a whole number from {least} to {most}")
+    return int(value)
+
+
+def seconds(name: str, default: float, *, zero: bool = False) -> float:
+    """Return a duration in seconds: finite, and above zero unless `zero` is allowed.
+
+    Raises:
+        InvalidSetting: the text is no such number.
+    """
+    value = text(name, str(default))
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds) or seconds < 0 or (seconds == 0 and not zero):
+        bound = "zero or more" if zero else "above zero"
+        raise InvalidSetting(name, value, f"a number of seconds, {bound}")
+    return seconds
+
+
+def names(name: str) -> list[str]:
+    """Return a list that is separated by commas."""
+    return [item.strip() for item in text(name).split(",") if item.strip()]
+
+
+def choice(name: str, default: str, *, accepted: tuple[str, ...]) -> str:
+    """Return one of the `accepted` words.
+
+    Raises:
+        InvalidSetting: the text is none of them.
+    """
+    value = text(name, default)
+    if value not in accepted:
+        raise InvalidSetting(name, value, " or ".join(accepted))
+    return value
+
+
+def http_url(name: str, default: str) -> str:
+    """Return an absolute http or https URL (RFC 3986), or an empty text.
+
+    Raises:
+        InvalidSetting: the URL is relative, has another scheme, no host, a bad port,
+            credentials, a fragment, or spaces.
+    """
+    value = text(name, default)
+    if value and not _is_http_url(value):
+        accepted = (
+            "empty or an absolute http or https URL with a host,"
+            " without credentials, fragment or spaces"
+        )
+        raise InvalidSetting(name, value, accepted)
+    return value
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Return Django's settings for the database that a URL names.
+
+    Raises:
+        InvalidSetting: it is no URL, or one of a database that Django does not speak to.
+    """
+    url = text(name, default)
+    accepted = "a URL such as postgres://user:password@host:5432/name"
+    if url.partition("://")[0] not in Env.DB_SCHEMES:
+        raise InvalidSetting(name, url, accepted)
+    try:
+        config: dict[str, Any] = Env.db_url_config(url)
+    except ValueError as error:
+        raise InvalidSetting(name, url, accepted) from error
+    return config
+
+
+def _is_http_url(value: str) -> bool:
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError:
+        return False
+    return (
+        value.isascii()
+        and value.isprintable()
+        and " " not in value
+        and url.scheme in {"http", "https"}
+        and bool(url.hostname)
+        and "@" not in url.netloc
+        and "#" not in value
+        and port != 0
+    )

@@ -1,0 +1,22 @@
+#!/usr/bin/env python
+"""Django's command-line utility for this project."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+from config.environment import InvalidSetting
+
+
+def main() -> None:
+    """Run the command named on the command line; end with one sentence on a bad setting."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except InvalidSetting as error:
+        sys.exit(f"Error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Liveness and readiness, as orchestrators ask for them."""
+
+import logging
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+@never_cache
+async def healthz(request: HttpRequest) -> JsonResponse:
+    """Liveness: the event loop answers. Nothing else is asked, so only a dead process fails."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+async def readyz(request: HttpRequest) -> JsonResponse:
+    """Readiness: 200 when every part the process needs can be reached, else 503 naming the part.
+
+    Answers `{"status": "ok" | "unavailable", "parts": {"database": "ok" | "unreachable"}}`.
+    """
+    parts = {"database": await sync_to_async(_database)()}
+    ready = all(state == "ok" for state in parts.values())
+    return JsonResponse(
+        {"status": "ok" if ready else "unavailable", "parts": parts},
+        status=200 if ready else 503,
+    )
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        logger.warning("The database cannot be reached", exc_info=True)
+        return "unreachable"
+    return "ok"

@@ -1,0 +1,299 @@
+"""HTTP calls to other servers. The one module that imports an HTTP client library.
+
+An app asks for the client of the running event loop and sees one method and four errors, the same
+on every transport::
+
+    async with http_client() as client:
+        body = await client.get(url, timeout=10.0, max_bytes=1_048_576)
+
+``settings.HTTP_TRANSPORT`` chooses what carries the calls: ``aiohttp``, or ``httpx`` for HTTP/2
+(spoken where an https server offers it; its pool slows down with the number of calls in flight).
+
+The environment is read as users expect: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``,
+``NO_PROXY``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``. Redirects are not followed, cookies are not
+kept, and compression is not asked for: a body small on the wire is small in memory too.
+"""
+
+import asyncio
+import ipaddress
+import os
+import socket
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from functools import cache, lru_cache
+from typing import ClassVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import httpx
+from django.conf import settings
+from yarl import URL
+
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Django"}
+MAX_CONNECTIONS = 1_000
+KEEPALIVE_SECONDS = 4.0  # Below the 5 s of uvicorn: this side closes an idle connection first.
+PREPARED_URLS = 4_096
+
+
+class HTTPClientError(Exception):
+    """A call that brought no body. Its text is a sentence for people, without the URL."""
+
+    type: ClassVar[str]
+
+
+class DNSError(HTTPClientError):
+    """The name of the server, or of the proxy, has no address. Nothing was sent."""
+
+    type = "dns_error"
+
+
+class ConnectError(HTTPClientError):
+    """No connection: refused, unreachable, TLS or the proxy failed. Nothing was sent."""
+
+    type = "connect_error"
+
+
+class CallTimeoutError(HTTPClientError):
+    """The whole body was not there in time, for whatever reason."""
+
+    type = "timeout"
+
+
+class BadResponseError(HTTPClientError):
+    """A connection, but no complete, successful, acceptable answer on it.
+
+    ``status`` is the answer's status code where that is what is wrong with it.
+    """
+
+    type = "bad_response"
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client(ABC):
+    """The HTTP client of one event loop. A transport implements ``_get`` and ``aclose``."""
+
+    async def get(self, url: str, *, timeout: float, max_bytes: int) -> bytes:  # noqa: ASYNC109
+        """Return the body of a 2xx answer to ``GET url``.
+
+        ``timeout`` is in seconds and total: from waiting for a connection to the last byte.
+        A body longer than ``max_bytes`` is given up as soon as that is known.
+        Raises ``DNSError``, ``ConnectError``, ``CallTimeoutError`` or ``BadResponseError``.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._get(url, max_bytes)
+        except TimeoutError as error:
+            raise CallTimeoutError(f"The server did not answer within {timeout:g} s.") from error
+        except UnicodeError as error:  # The host cannot be a name in the DNS (IDNA).
+            raise _dns_error() from error
+
+    @abstractmethod
+    async def _get(self, url: str, max_bytes: int) -> bytes: ...
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close every connection."""
+
+
+class AiohttpClient(Client):
+    def __init__(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=MAX_CONNECTIONS,
+                keepalive_timeout=KEEPALIVE_SECONDS,
+                ssl=_ssl_context("aiohttp", *_certificates()),
+            ),
+            headers=HEADERS,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+        self._prepare = lru_cache(PREPARED_URLS)(_aiohttp_target)
+
+    async def _get(self, url: str, max_bytes: int) -> bytes:
+        target, proxy = self._prepare(url)
+        try:
+            async with self._session.get(target, proxy=proxy, allow_redirects=False) as response:
+                _check_status(response.status)
+                return await _read(response.content.iter_any(), max_bytes)
+        except aiohttp.ClientConnectorDNSError as error:
+            raise _dns_error() from error
+        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
+            raise _connect_error() from error
+        except aiohttp.ClientError as error:
+            raise _broken_answer() from error
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+
+class HttpxClient(Client):
+    def __init__(self) -> None:
+        self._ssl_context = _ssl_context("httpx", *_certificates())
+        self._transport = cache(self._open_transport)
+        self._transports: list[httpx.AsyncHTTPTransport] = []
+        self._prepare = lru_cache(PREPARED_URLS)(_httpx_request)
+
+    def _open_transport(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
+        transport = httpx.AsyncHTTPTransport(
+            verify=self._ssl_context,
+            http2=True,
+            limits=httpx.Limits(
+                max_connections=MAX_CONNECTIONS,
+                max_keepalive_connections=20,  # httpx's default. Its pool is quadratic in this.
+                keepalive_expiry=KEEPALIVE_SECONDS,
+            ),
+            proxy=proxy,
+        )
+        self._transports.append(transport)
+        return transport
+
+    async def _get(self, url: str, max_bytes: int) -> bytes:
+        request, proxy = self._prepare(url)
+        try:
+            # Straight to the transport: AsyncClient would build the request again for each call.
+            response = await self._transport(proxy).handle_async_request(request)
+            async with aclosing(response):
+                _check_status(response.status_code)
+                return await _read(response.aiter_raw(), max_bytes)
+        except (httpx.ConnectError, httpx.ProxyError) as error:
+            raise (_dns_error() if _is_dns(error) else _connect_error()) from error
+        except httpx.TransportError as error:
+            raise _broken_answer() from error
+
+    async def aclose(self) -> None:
+        for transport in self._transports:
+            await transport.aclose()
+
+
+TRANSPORTS: dict[str, type[Client]] = {"aiohttp": AiohttpClient, "httpx": HttpxClient}
+
+_shared: dict[asyncio.AbstractEventLoop, Client] = {}
+
+
+@asynccontextmanager
+async def shared_http_client() -> AsyncIterator[None]:
+    """Keep one client open on the running event loop. A resource of the ASGI lifespan."""
+    loop = asyncio.get_running_loop()
+    async with _open_client() as client:
+        _shared[loop] = client
+        try:
+            yield
+        finally:
+            del _shared[loop]
+
+
+@asynccontextmanager
+async def http_client() -> AsyncIterator[Client]:
+    """Yield the client of the running event loop.
+
+    Where no lifespan opened one (the test client, WSGI, ``async_to_sync``), a client is opened for
+    this block and closed after it: a client belongs to one event loop, and there the loop is gone
+    after the request.
+    """
+    shared = _shared.get(asyncio.get_running_loop())
+    if shared is not None:
+        yield shared
+        return
+    async with _open_client() as client:
+        yield client
+
+
+@asynccontextmanager
+async def _open_client() -> AsyncIterator[Client]:
+    client = TRANSPORTS[settings.HTTP_TRANSPORT]()
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the URL of the proxy the environment names for ``url``, if any.
+
+    ``NO_PROXY`` is read as ``urllib.request`` does. A loopback address is never asked of a proxy,
+    as in Go's ``http.ProxyFromEnvironment``: the proxy's loopback is another machine's.
+    Raises ``ConnectError`` for a proxy that is not HTTP.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _is_loopback(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    if not proxy.startswith(("http://", "https://")):
+        raise ConnectError("The environment names a proxy that is neither http:// nor https://.")
+    return proxy
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _certificates() -> tuple[str | None, str | None]:
+    return os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+
+
+@cache
+def _ssl_context(transport: str, cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    # Reading the certificates takes some 20 ms: once per process, not once per one-off client.
+    # One for each transport: httpx sets the protocols to negotiate on the context it is given.
+    return httpx.create_ssl_context()
+
+
+def _aiohttp_target(url: str) -> tuple[URL, str | None]:
+    return URL(url, encoded=url.isascii()), proxy_for(url)
+
+
+def _httpx_request(url: str) -> tuple[httpx.Request, str | None]:
+    return httpx.Request("GET", url, headers=HEADERS), proxy_for(url)
+
+
+def _check_status(status: int) -> None:
+    if 200 <= status < 300:
+        return
+    note = " (a redirect, which is not followed)" if 300 <= status < 400 else ""
+    raise BadResponseError(f"The server answered with status {status}{note}.", status)
+
+
+async def _read(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > max_bytes:
+            raise BadResponseError(f"The server's answer is larger than {max_bytes} bytes.")
+    return bytes(body)
+
+
+def _is_dns(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def _dns_error() -> DNSError:
+    return DNSError("The name of the server could not be resolved.")
+
+
+def _connect_error() -> ConnectError:
+    return ConnectError("No connection to the server could be made.")
+
+
+def _broken_answer() -> BadResponseError:
+    return BadResponseError("The server's answer was cut off or is not valid HTTP.")

@@ -1,0 +1,36 @@
+"""`manage.py runserver` on uvicorn: async views, streams and the lifespan as in production."""
+
+import os
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.commands import runserver
+
+
+class Command(runserver.Command):
+    """Django's command line, with the ASGI application and uvicorn's reloader behind it."""
+
+    help = "Starts the ASGI application on uvicorn, for development."
+    default_port = str(settings.PORT)
+    addr: str
+    port: str
+
+    def run(self, **options: Any) -> None:
+        """Check the project, then serve it until Ctrl-C."""
+        if not options["skip_checks"]:
+            self.check(display_num_errors=True)
+        self.check_migrations()
+        # The reloader's child reads its settings anew; a server without reloader has them already.
+        os.environ["PORT"] = self.port
+        settings.PORT = int(self.port)
+        uvicorn.run(
+            "config.asgi:application",
+            host=self.addr,
+            port=settings.PORT,
+            lifespan="on",
+            reload=options["use_reloader"],
+            reload_dirs=[str(settings.BASE_DIR)],
+            reload_excludes=[str(settings.BASE_DIR / ".venv")],
+            timeout_graceful_shutdown=3,
+        )

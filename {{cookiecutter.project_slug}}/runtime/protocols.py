@@ -1,0 +1,35 @@
+"""Which ASGI application speaks which protocol."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+type Scope = dict[str, Any]
+type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+type Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class ProtocolRouter:
+    """An ASGI application that hands each connection to the application of its protocol.
+
+    A WebSocket that no application speaks is refused before its handshake, with HTTP status 403.
+    https://asgi.readthedocs.io/en/latest/specs/www.html#close-send-event
+    """
+
+    def __init__(self, **applications: Application) -> None:
+        self.applications = applications
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection.
+
+        Raises:
+            ValueError: no application speaks the protocol, as the ASGI specification asks.
+        """
+        protocol = scope["type"]
+        if application := self.applications.get(protocol):
+            await application(scope, receive, send)
+        elif protocol == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})
+        else:
+            raise ValueError(f"No application speaks the protocol {protocol!r}.")

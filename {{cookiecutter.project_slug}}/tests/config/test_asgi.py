@@ -1,0 +1,42 @@
+"""The application as uvicorn serves it."""
+
+import signal
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from config.asgi import application
+from tests.servers import serve_app, serve_process
+
+
+def test_http_is_answered_with_security_headers() -> None:
+    with serve_app(application) as url:
+        response = httpx.get(f"{url}/healthz")
+
+    assert response.json() == {"status": "ok"}
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-frame-options"] == "DENY"
+
+
+def test_static_files_are_served() -> None:
+    with serve_process() as (_, url):
+        assert "--accent" in httpx.get(f"{url}/static/home.css").text
+
+
+async def test_websocket_is_refused_before_its_handshake() -> None:
+    with serve_app(application) as url, pytest.raises(InvalidStatus) as refusal:
+        await connect(url.replace("http", "ws"))
+
+    assert refusal.value.response.status_code == 403
+
+
+def test_server_starts_and_stops_silently() -> None:
+    with serve_process("--log-level", "warning") as (server, url):
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        server.terminate()
+        _, log = server.communicate()
+
+    assert log == ""
+    assert server.returncode == -signal.SIGTERM

@@ -1,0 +1,159 @@
+"""What the settings accept, refuse and derive."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.environment import InvalidSetting
+from tests.servers import PROJECT
+
+SECRET = "s" * 50
+
+
+def settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
+    """Run the settings file in an environment of its own."""
+    for name in ("HTTPS_ONLY", "SECRET_KEY", "ALLOWED_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(PROJECT / "config" / "settings.py"))
+
+
+def test_production_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = settings(monkeypatch, SECRET_KEY=SECRET, ALLOWED_HOSTS="example.com, example.org")
+
+    assert values["DEBUG"] is False
+    assert values["ALLOWED_HOSTS"] == ["example.com", "example.org"]
+    assert values["SECURE_SSL_REDIRECT"]
+    assert values["SECURE_HSTS_SECONDS"] == 3600
+    assert values["STORAGES"]["staticfiles"]["BACKEND"].startswith("servestatic.")
+
+
+def test_development_accepts_the_example_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = settings(monkeypatch, DEBUG="true", SECRET_KEY="change-me")
+
+    assert values["DEBUG"] is True
+    assert not values["SECURE_SSL_REDIRECT"]
+    assert values["SECURE_HSTS_SECONDS"] == 0
+
+
+def test_env_file_fills_in_what_the_environment_does_not_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "env"
+    file.write_text(f"SECRET_KEY={SECRET}\nALLOWED_HOSTS=from.file\nPORT=9001\n")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr("environ.Env.ENVIRON", os.environ)
+
+    values = settings(monkeypatch, ENV_FILE=str(file), ALLOWED_HOSTS="from.environment")
+
+    assert values["SECRET_KEY"] == SECRET
+    assert values["PORT"] == 9001
+    assert values["ALLOWED_HOSTS"] == ["from.environment"]
+
+
+def test_sqlite_lets_readers_go_on_and_writers_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true")
+
+    options = values["DATABASES"]["default"]["OPTIONS"]
+    assert "journal_mode = WAL" in options["init_command"]
+    assert options["transaction_mode"] == "IMMEDIATE"
+
+
+def test_database_url_names_another_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgres://ada:secret@db.example:5433/shop?conn_max_age=600&atomic_requests=true"
+
+    database = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", DATABASE_URL=url)["DATABASES"]
+
+    assert database["default"]["ENGINE"] == "django.db.backends.postgresql"
+    assert (database["default"]["HOST"], database["default"]["PORT"]) == ("db.example", 5433)
+    assert database["default"]["CONN_MAX_AGE"] == 0
+    assert database["default"]["ATOMIC_REQUESTS"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("SECRET_KEY", "", "a secret of your own"),
+        ("SECRET_KEY", "change-me", "a secret of your own"),
+        ("ALLOWED_HOSTS", " , ", "the host names"),
+        ("DEBUG", "maybe", "true or false"),
+        ("PORT", "0", "a whole number from 1 to 65535"),
+        ("PORT", "65536", "a whole number from 1 to 65535"),
+        ("PORT", "http", "a whole number from 1 to 65535"),
+        ("HSTS_SECONDS", "-1", "a whole number from 1 to 63072000"),
+        ("SYNC_API_DELAY", "-0.1", "a number of seconds, zero or more"),
+        ("SYNC_API_DELAY", "soon", "a number of seconds, zero or more"),
+        ("SYNC_API_DELAY", "inf", "a number of seconds, zero or more"),
+        ("AGGREGATOR_FAN_OUT", "0", "a whole number from 1 to 1000"),
+        ("AGGREGATOR_FAN_OUT", "1001", "a whole number from 1 to 1000"),
+        ("AGGREGATOR_FAN_OUT", "²", "a whole number from 1 to 1000"),
+        ("AGGREGATOR_TIMEOUT", "0", "a number of seconds, above zero"),
+        ("AGGREGATOR_DEADLINE", "nan", "a number of seconds, above zero"),
+        ("AGGREGATOR_UPSTREAM_URL", "/sync/api/", "an absolute http or https URL"),
+        ("AGGREGATOR_UPSTREAM_URL", "ftp://example.com/", "an absolute http or https URL"),
+        ("AGGREGATOR_UPSTREAM_URL", "http://[::1/", "an absolute http or https URL"),
+        ("AGGREGATOR_UPSTREAM_URL", "http://a:0/", "an absolute http or https URL"),
+        ("AGGREGATOR_UPSTREAM_URL", "http://a b/", "an absolute http or https URL"),
+        ("AGGREGATOR_UPSTREAM_URL", "http://a/#b", "an absolute http or https URL"),
+        ("HTTP_TRANSPORT", "carrier-pigeon", "aiohttp or httpx"),
+        ("DATABASE_URL", "db.sqlite3", "a URL such as"),
+        ("DATABASE_URL", "nosuch://host/name", "a URL such as"),
+        ("DATABASE_URL", "postgres://host:port/name", "a URL such as"),
+    ],
+)
+def test_bad_value_is_refused_in_one_sentence(
+    name: str, value: str, accepted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "example.com", name: value}
+
+    with pytest.raises(InvalidSetting) as refusal:
+        settings(monkeypatch, **environment)
+
+    sentence = str(refusal.value)
+    assert sentence.startswith(f"{name} is {value!r}" if name != "ALLOWED_HOSTS" else name)
+    assert accepted in sentence
+    assert len(sentence.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AGGREGATOR_UPSTREAM_URL", "http://ada:hunter2@example.com/"),
+        ("DATABASE_URL", "nosuch://ada:hunter2@example.com/shop"),
+    ],
+)
+def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidSetting) as refusal:
+        settings(monkeypatch, **{"SECRET_KEY": SECRET, "DEBUG": "true", name: value})
+
+    assert "***@example.com" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "check"],
+        ["manage.py", "runserver"],
+        ["-m", "uvicorn", "config.asgi:application", "--port", "0", "--lifespan", "on"],
+    ],
+    ids=["check", "runserver", "uvicorn"],
+)
+def test_bad_value_stops_the_start_with_one_sentence(command: list[str]) -> None:
+    environment = os.environ | {"AGGREGATOR_FAN_OUT": "many"}
+    environment.pop("DJANGO_SETTINGS_MODULE")
+
+    start = subprocess.run(
+        [sys.executable, *command], cwd=PROJECT, env=environment, capture_output=True, text=True
+    )
+
+    assert start.returncode == 1
+    assert start.stderr == (
+        "Error: AGGREGATOR_FAN_OUT is 'many', but it must be a whole number from 1 to 1000.\n"
+    )

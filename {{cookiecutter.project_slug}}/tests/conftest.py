@@ -1,0 +1,30 @@
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from config.asgi import application
+from tests.servers import serve_app
+
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(params=["aiohttp", "httpx"])
+def transport(request: pytest.FixtureRequest, settings: Settings) -> str:
+    """Run the test on each HTTP transport."""
+    settings.HTTP_TRANSPORT = request.param
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def live_url() -> Iterator[str]:
+    """The URL of the project, served by one real uvicorn for all tests."""
+    with serve_app(application) as url:
+        yield url

@@ -1,0 +1,42 @@
+"""Liveness and readiness."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from django.test import AsyncClient
+
+from tests.servers import serve_process
+
+
+async def test_healthz_asks_no_database() -> None:
+    response = await AsyncClient().get("/healthz")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok"}
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+@pytest.mark.django_db
+async def test_readyz_asks_the_database() -> None:
+    response = await AsyncClient().get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "parts": {"database": "ok"}}
+
+
+def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
+    with serve_process(DATABASE_URL=f"sqlite:///{tmp_path}/no-such-folder/db.sqlite3") as (_, url):
+        response = httpx.get(f"{url}/readyz")
+        alive = httpx.get(f"{url}/healthz")
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "unavailable", "parts": {"database": "unreachable"}}
+    assert alive.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_over_plain_http_are_not_redirected(path: str) -> None:
+    with serve_process(HTTPS_ONLY="true") as (_, url):
+        assert httpx.get(f"{url}{path}").status_code in {200, 503}
+        assert httpx.get(f"{url}/").status_code == 301

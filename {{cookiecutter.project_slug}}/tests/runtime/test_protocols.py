@@ -1,0 +1,44 @@
+"""Which application speaks which protocol."""
+
+from typing import Any
+
+import pytest
+
+from runtime.protocols import ProtocolRouter
+
+
+async def receive() -> Any:
+    return {"type": "websocket.connect"}
+
+
+async def test_unknown_protocol_is_an_error() -> None:
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    with pytest.raises(ValueError, match="No application speaks the protocol 'carrier-pigeon'"):
+        await ProtocolRouter()({"type": "carrier-pigeon"}, receive, send)
+
+
+async def test_websocket_without_application_is_closed() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await ProtocolRouter()({"type": "websocket"}, receive, send)
+
+    assert sent == [{"type": "websocket.close"}]
+
+
+async def test_each_protocol_has_its_application() -> None:
+    spoken: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        spoken.append(scope["type"])
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    await ProtocolRouter(http=application)({"type": "http"}, receive, send)
+
+    assert spoken == ["http"]
