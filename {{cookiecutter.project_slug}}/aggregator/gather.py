@@ -1,0 +1,108 @@
+"""Many calls at once: bounded, with a deadline, and none of them outlives its caller."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from django.conf import settings
+
+from aggregator.upstream import Outcome, fetch_json, task_urls, upstream_url
+from runtime.http import HTTPClientError, http_client
+
+type Arrival = tuple[int, Outcome]
+"""The index of a call and its outcome."""
+
+
+class DeadlineExceededError(HTTPClientError):
+    """The deadline of all calls passed before this one had its answer."""
+
+    type = "deadline_exceeded"
+
+
+@asynccontextmanager
+async def ask_upstream() -> AsyncIterator[AsyncIterator[Arrival]]:
+    """Ask the upstream once per task id, as the settings say; ``gather`` of the task ids."""
+    urls = task_urls(upstream_url(), settings.AGGREGATOR_FAN_OUT)
+    async with http_client() as client:
+        fetch = partial(
+            fetch_json,
+            client,
+            timeout=settings.AGGREGATOR_TIMEOUT,
+            max_bytes=settings.AGGREGATOR_MAX_RESPONSE_BYTES,
+        )
+        async with gather(
+            fetch,
+            urls,
+            concurrency=settings.AGGREGATOR_CONCURRENCY,
+            deadline=settings.AGGREGATOR_DEADLINE,
+        ) as arrivals:
+            yield arrivals
+
+
+@asynccontextmanager
+async def gather[Item](
+    call: Callable[[Item], Awaitable[bytes]],
+    items: Sequence[Item],
+    *,
+    concurrency: int,
+    deadline: float,
+) -> AsyncIterator[AsyncIterator[Arrival]]:
+    """Await ``call(item)`` for each item and yield ``(index, outcome)`` as each one arrives::
+
+        async with gather(call, items, concurrency=10, deadline=30.0) as arrivals:
+            async for index, outcome in arrivals:
+                ...
+
+    At most ``concurrency`` calls are in flight. An outcome is what the call returned or the
+    ``HTTPClientError`` it raised; ``DeadlineExceededError`` where there was neither ``deadline``
+    seconds after the start. Any other exception cancels the remaining calls and is raised, in an
+    ``ExceptionGroup``, where the arrivals are awaited.
+
+    Leaving the block, for whatever reason, cancels the calls in flight and waits for their end.
+    That promise is why this is a context manager and not a plain generator (PEP 789).
+    """
+    queue: asyncio.Queue[Arrival | None] = asyncio.Queue()
+    calls = asyncio.create_task(_call_all(call, items, concurrency, deadline, queue))
+    calls.add_done_callback(lambda _: queue.put_nowait(None))
+
+    async def arrivals() -> AsyncIterator[Arrival]:
+        while (arrival := await queue.get()) is not None:
+            yield arrival
+        await calls
+
+    try:
+        yield arrivals()
+    finally:
+        calls.cancel()
+        await asyncio.wait([calls])
+
+
+async def _call_all[Item](
+    call: Callable[[Item], Awaitable[bytes]],
+    items: Sequence[Item],
+    concurrency: int,
+    deadline: float,
+    queue: asyncio.Queue[Arrival | None],
+) -> None:
+    todo = iter(enumerate(items))
+    unanswered = set(range(len(items)))
+
+    async def worker() -> None:
+        for index, item in todo:
+            outcome: Outcome
+            try:
+                outcome = await call(item)
+            except HTTPClientError as error:
+                outcome = error
+            unanswered.discard(index)
+            queue.put_nowait((index, outcome))
+
+    try:
+        async with asyncio.timeout(deadline), asyncio.TaskGroup() as workers:
+            for _ in range(min(concurrency, len(items))):
+                workers.create_task(worker())
+    except TimeoutError:
+        message = f"The server did not answer before the deadline of {deadline:g} s."
+        for index in sorted(unanswered):
+            queue.put_nowait((index, DeadlineExceededError(message)))

@@ -1,0 +1,67 @@
+"""One call to the upstream: its URL, the call, and what is said of it in the answer."""
+
+import json
+from functools import lru_cache
+from typing import NoReturn
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+
+from runtime.http import BadResponseError, Client, HTTPClientError
+
+type Outcome = bytes | HTTPClientError
+"""JSON text in UTF-8, or the reason why there is none."""
+
+
+def upstream_url() -> str:
+    """Return ``settings.AGGREGATOR_UPSTREAM_URL`` or, where it is empty, our own sync API."""
+    return settings.AGGREGATOR_UPSTREAM_URL or f"http://127.0.0.1:{settings.PORT}/sync/api/"
+
+
+@lru_cache(maxsize=16)
+def task_urls(url: str, count: int) -> tuple[str, ...]:
+    """Return ``url`` with ``task_id=0`` to ``task_id=count - 1`` added to its query string."""
+    parts = urlsplit(url)
+    prefix = f"{parts.query}&" if parts.query else ""
+    return tuple(
+        urlunsplit(parts._replace(query=f"{prefix}task_id={task_id}")) for task_id in range(count)
+    )
+
+
+async def fetch_json(
+    client: Client,
+    url: str,
+    *,
+    timeout: float,  # noqa: ASYNC109 (the client's own, total for the call)
+    max_bytes: int,
+) -> bytes:
+    """Return the body of the answer to ``GET url``: JSON text, as the upstream wrote it.
+
+    Raises what ``Client.get`` raises, and ``BadResponseError`` for a body that is not JSON in
+    UTF-8 (RFC 8259).
+    """
+    body = await client.get(url, timeout=timeout, max_bytes=max_bytes)
+    try:
+        _decoder.decode(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise BadResponseError("The server's answer is not JSON.") from error
+    return body
+
+
+def outcome_json(task_id: int, outcome: Outcome) -> bytes:
+    """Return the JSON text that stands for ``outcome`` in an answer.
+
+    A body stays as the upstream wrote it. It is known to be JSON, and writing it again would cost
+    time and change it: ``1e400`` would become ``Infinity``, which is not JSON.
+    """
+    if isinstance(outcome, bytes):
+        return outcome
+    error = {"type": outcome.type, "message": str(outcome)}
+    return json.dumps({"task_id": task_id, "error": error}).encode()
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)

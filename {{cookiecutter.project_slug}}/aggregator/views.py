@@ -1,0 +1,41 @@
+import json
+import time
+from collections.abc import Collection
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from aggregator.gather import DeadlineExceededError, ask_upstream
+from aggregator.upstream import outcome_json
+from runtime.http import HTTPClientError
+
+
+@require_safe
+def sync_api(request: HttpRequest) -> JsonResponse:
+    time.sleep(settings.SYNC_API_DELAY)
+    return JsonResponse({"message": "Hello World!", "task_id": request.GET.get("task_id")})
+
+
+@require_safe
+async def api_aggregated(request: HttpRequest) -> HttpResponse:
+    """Ask the upstream once per task id, all at the same time, and answer with all it said."""
+    start = time.perf_counter()
+    async with ask_upstream() as arrivals:
+        outcomes = {task_id: outcome async for task_id, outcome in arrivals}
+    elapsed = time.perf_counter() - start
+
+    responses = b", ".join(outcome_json(task_id, outcomes[task_id]) for task_id in sorted(outcomes))
+    errors = [outcome for outcome in outcomes.values() if isinstance(outcome, HTTPClientError)]
+    rest: dict[str, str | int] = {"debug_message": f"fetch executed in {elapsed:.2f} seconds."}
+    if errors:
+        rest["errors"] = len(errors)
+    return HttpResponse(
+        b'{"responses": [%b], %b' % (responses, json.dumps(rest).encode()[1:]),
+        content_type="application/json",
+        status=_failure_status(errors) if len(errors) == len(outcomes) else 200,
+    )
+
+
+def _failure_status(errors: Collection[HTTPClientError]) -> int:
+    return 504 if all(isinstance(error, DeadlineExceededError) for error in errors) else 502

@@ -1,0 +1,180 @@
+import asyncio
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.db.backends.signals import connection_created
+from django.test import AsyncClient, Client, RequestFactory
+from pytest_django import Settings
+
+from aggregator import views
+from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
+from tests.servers import Call, barrier, serve_upstream
+
+# The sync API
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [("?task_id=07", "07"), ("?task_id=", ""), ("", None)]
+)
+async def test_sync_api(
+    live_url: str, settings: Settings, query: str, expected: str | None
+) -> None:
+    settings.SYNC_API_DELAY = 0
+    response = await ask(f"{live_url}/sync/api/{query}")
+    assert response.status_code == 200
+    assert response.json() == {"message": "Hello World!", "task_id": expected}
+
+
+def test_sync_api_sleeps(
+    rf: RequestFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+    monkeypatch.setattr("time.sleep", naps.append)
+    settings.SYNC_API_DELAY = 1.5
+    views.sync_api(rf.get("/"))
+    assert naps == [1.5]
+
+
+@pytest.mark.parametrize("path", ["/sync/api/", AGGREGATED])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_only_get_and_head(async_client: AsyncClient, path: str, method: str) -> None:
+    response = await async_client.generic(method, path)
+    assert response.status_code == 405
+    assert response.headers["allow"] == "GET, HEAD"
+
+
+# The aggregator
+
+
+async def test_default_upstream_is_our_own_sync_api(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_UPSTREAM_URL = ""
+    settings.AGGREGATOR_FAN_OUT = 10
+    settings.PORT = urlsplit(live_url).port
+    settings.SYNC_API_DELAY = 0
+    response = await ask(live_url + AGGREGATED)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    answer = response.json()
+    assert list(answer) == ["responses", "debug_message"]
+    assert answer["responses"] == [
+        {"message": "Hello World!", "task_id": str(number)} for number in range(10)
+    ]
+    assert re.fullmatch(r"fetch executed in \d+\.\d\d seconds\.", answer["debug_message"])
+
+
+async def test_all_calls_are_in_flight_at_once_and_answered_in_order(
+    live_url: str, settings: Settings
+) -> None:
+    settings.AGGREGATOR_FAN_OUT = 50
+    async with serve_upstream(barrier(50, echo)) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
+        answer = (await ask(live_url + AGGREGATED)).json()
+    assert upstream.most_in_flight == 50
+    assert answer["responses"] == echoes(50)
+    assert {call.target.split("&")[0] for call in upstream.calls} == {"/?token=secret"}
+
+
+async def test_calls_in_flight_are_bounded(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_FAN_OUT = 20
+    settings.AGGREGATOR_CONCURRENCY = 4
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        answer = (await ask(live_url + AGGREGATED)).json()
+    assert upstream.most_in_flight <= 4
+    assert upstream.connections <= 4
+    assert answer["responses"] == echoes(20)
+
+
+async def test_a_thousand_calls_are_all_answered(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_FAN_OUT = 1000
+    settings.AGGREGATOR_CONCURRENCY = 50
+    settings.AGGREGATOR_DEADLINE = settings.AGGREGATOR_TIMEOUT = 300.0
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        answer = (await ask(live_url + AGGREGATED)).json()
+    assert answer["responses"] == echoes(1000)
+    assert "errors" not in answer
+
+
+async def test_connections_are_kept_between_requests(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_FAN_OUT = 5
+    async with serve_upstream(barrier(5, echo)) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        for _ in range(4):
+            assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(5)
+    assert len(upstream.calls) == 20
+    assert upstream.connections == 5
+
+
+async def test_no_database_connection_is_opened(live_url: str, settings: Settings) -> None:
+    opened: list[Any] = []
+
+    def count(**kwargs: Any) -> None:
+        opened.append(kwargs["connection"])
+
+    connection_created.connect(count)
+    try:
+        async with serve_upstream(echo) as upstream:
+            settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+            assert (await ask(live_url + AGGREGATED)).status_code == 200
+    finally:
+        connection_created.disconnect(count)
+    assert not opened
+
+
+async def test_client_that_leaves_ends_the_calls(live_url: str, settings: Settings) -> None:
+    all_in = asyncio.Event()
+
+    async def hang(call: Call) -> None:
+        if upstream.in_flight == 10:
+            all_in.set()
+        await call.closed()
+
+    async with serve_upstream(hang) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        request = asyncio.create_task(ask(live_url + AGGREGATED))
+        await all_in.wait()
+        request.cancel()
+        await upstream.all_closed.wait()
+    assert upstream.connections == 10
+
+
+async def test_bodies_are_passed_on_unchanged(live_url: str, settings: Settings) -> None:
+    bodies = [b"1e400", b'"\\ud800"', b'{"a":1, "a":2}', b"[" * 900 + b"]" * 900]
+
+    async def answer(call: Call) -> None:
+        await call.reply(bodies[task_id(call)])
+
+    settings.AGGREGATOR_FAN_OUT = len(bodies)
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        response = await ask(live_url + AGGREGATED)
+    assert response.status_code == 200
+    assert response.content.startswith(b'{"responses": [%b], ' % b", ".join(bodies))
+
+
+# One-off event loops
+
+
+@pytest.mark.usefixtures("transport")
+async def test_async_test_client(settings: Settings) -> None:
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        for _ in range(2):
+            response = await AsyncClient().get(AGGREGATED)
+            assert json.loads(response.content)["responses"] == echoes(10)
+            await upstream.all_closed.wait()
+
+
+@pytest.mark.usefixtures("transport")
+async def test_a_loop_for_each_request(settings: Settings) -> None:
+    """As under WSGI and in the sync test client: the view runs in a loop that ends with it."""
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        for _ in range(2):
+            response = await asyncio.to_thread(Client().get, AGGREGATED)
+            assert json.loads(response.content)["responses"] == echoes(10)
+            await upstream.all_closed.wait()
