@@ -1,0 +1,68 @@
+"""Servers on free ports: the rendered project's, and an upstream that counts who asks."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+
+@contextmanager
+def booted(project: Path, python: Path, **variables: str) -> Iterator[str]:
+    """Serve the project by uvicorn, with `variables` in its environment; yield its URL."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        port = listener.getsockname()[1]
+        options = ["--lifespan", "on", "--fd", str(listener.fileno())]
+        server = subprocess.Popen(
+            [str(python), "-m", "uvicorn", "config.asgi:application", *options],
+            cwd=project,
+            env=os.environ | {"PORT": str(port)} | variables,
+            pass_fds=[listener.fileno()],
+        )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def get(url: str) -> tuple[int, str]:
+    """Return the status and the text of the answer."""
+    response: http.client.HTTPResponse
+    with urlopen(Request(url)) as response:  # noqa: S310
+        return response.status, response.read().decode()
+
+
+@contextmanager
+def upstream() -> Iterator[tuple[str, list[str]]]:
+    """Serve `{"asked": path}` to everybody; yield the URL and the list of paths that were asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = json.dumps({"asked": self.path}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,37 @@
+"""The rendered project passes its own checks and tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pytest_cookies.plugin import Cookies
+
+from tests.template import run
+
+POETRY = os.environ.get("POETRY", "poetry")
+
+
+def test_own_checks_pass(project: Path) -> None:
+    run(project, "make", "check")
+
+
+def test_own_tests_pass(project: Path) -> None:
+    output = run(project, "make", "test")
+
+    assert "passed" in output
+    assert "skipped" not in output
+    assert "Required test coverage of 100.0% reached" in output
+
+
+@pytest.mark.parametrize("license_", ["MIT", "Proprietary"])
+def test_lock_is_valid_for_other_answers(cookies: Cookies, license_: str) -> None:
+    other = cookies.bake(
+        extra_context={
+            "project_name": '東京 "Café"',
+            "project_slug": "tokyo",
+            "author_name": "Zoë O'Brien \\o/",
+            "license": license_,
+        }
+    ).project_path
+
+    run(other, POETRY, "check", "--lock", "--strict")

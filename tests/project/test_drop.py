@@ -1,0 +1,38 @@
+"""Each feature can be dropped as the README of the rendered project says."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.project.test_boot import python
+from tests.template import run
+
+FEATURES = ["aggregator"]
+
+
+@pytest.mark.parametrize("app", FEATURES)
+def test_feature_can_be_dropped(project: Path, tmp_path: Path, app: str) -> None:
+    rest = tmp_path / "rest"
+    shutil.copytree(project, rest, ignore=shutil.ignore_patterns(".venv", ".*_cache"))
+    drop(rest, app)
+
+    assert app not in [path.name for path in rest.iterdir()]
+    run(rest, str(python(project)), "-m", "pytest")
+    run(rest, str(python(project)), "-m", "ruff", "check")
+    run(rest, str(python(project)), "-m", "mypy", ".")
+
+
+def drop(project: Path, app: str) -> None:
+    """Follow the README: two folders, a line of the settings, a line of the URLs."""
+    shutil.rmtree(project / app)
+    shutil.rmtree(project / "tests" / app)
+    remove_line(project / "config" / "settings.py", f'    "{app}",\n')
+    remove_line(project / "config" / "urls.py", f'    path("", include("{app}.urls")),\n')
+
+
+def remove_line(path: Path, line: str) -> None:
+    """Remove a line that stands in the file exactly once."""
+    text = path.read_text()
+    assert text.count(line) == 1
+    path.write_text(text.replace(line, ""))

@@ -1,0 +1,112 @@
+"""Bad answers end the rendering with one sentence and leave nothing behind."""
+
+import ast
+import tomllib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.template import render
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("project_slug", "Bad Slug"),
+        ("project_slug", "django"),
+        ("project_slug", "runtime"),
+        ("project_slug", ""),
+        ("project_slug", "a/b"),
+        ("project_slug", "../escaped"),
+        ("fan_out", "0"),
+        ("fan_out", "many"),
+        ("upstream_url", "example.com"),
+        ("upstream_url", "http://ada:secret@example.com/"),
+        ("author_email", "nobody"),
+        ("description", ""),
+        ("author_name", "two\nlines"),
+    ],
+)
+def test_bad_answer_is_refused(tmp_path: Path, prompt: str, answer: str) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    rendering = render(folder, **{prompt: answer})
+
+    assert rendering.status == 1
+    assert f"{prompt} is " in rendering.output
+    assert ", but it must be " in rendering.output
+    assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+# Cookiecutter itself renders answers that look like Jinja, and no folder can hold these characters.
+PLAIN = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60
+).filter(lambda text: not any(mark in text for mark in ("{{", "{%", "{#")))
+FREE_TEXT = [
+    "project_name",
+    "description",
+    "author_name",
+    "author_email",
+    "fan_out",
+    "upstream_url",
+]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.dictionaries(st.sampled_from([*FREE_TEXT, "project_slug"]), PLAIN, min_size=1, max_size=3)
+)
+def test_any_answers_render_a_sound_project_or_leave_nothing(answers: dict[str, str]) -> None:
+    with TemporaryDirectory() as name:
+        rendering = render(Path(name), **answers)
+
+        if rendering.status == 0:
+            check_soundness(rendering.project)
+        else:
+            assert rendering.status == 1
+            assert "Traceback" not in rendering.output.partition("Stopping generation")[0]
+            assert ", but it must be " in rendering.output
+            assert list(rendering.folder.iterdir()) == []
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.text(
+            st.characters(exclude_categories=["C", "Z"], include_characters="\"'\\{}<>&`*_#"),
+            min_size=1,
+            max_size=40,
+        ).filter(lambda text: not any(mark in text for mark in ("{{", "{%", "{#"))),
+        min_size=3,
+        max_size=3,
+    )
+)
+def test_any_printable_names_render_a_sound_project(names: list[str]) -> None:
+    project_name, description, author_name = names
+    with TemporaryDirectory() as folder:
+        rendering = render(
+            Path(folder),
+            project_slug="shop",
+            project_name=project_name,
+            description=description,
+            author_name=author_name,
+        )
+
+        assert rendering.status == 0, rendering.output
+        metadata = check_soundness(rendering.project)
+        assert metadata["description"] == description
+        assert metadata["authors"] == [{"name": author_name, "email": "ada@example.com"}]
+
+
+def check_soundness(project: Path) -> dict[str, object]:
+    """Compile every Python file, parse the TOML, and return the project's metadata."""
+    for path in project.rglob("*.py"):
+        ast.parse(path.read_text(encoding="utf-8"))
+    metadata: dict[str, object] = tomllib.loads(
+        (project / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
+    return metadata

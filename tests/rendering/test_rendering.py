@@ -1,0 +1,148 @@
+"""What is rendered from good answers."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from pytest_cookies.plugin import Cookies
+
+from tests.template import FOLDER, TEMPLATE, render
+
+FILES_WITH_JINJA = {
+    "LICENSE",
+    "README.md",
+    "config/settings.py",
+    "pyproject.toml",
+}
+COPIED = {"config/templates/home.html", ".github/workflows/ci.yml"}
+
+
+def files(project: Path) -> list[Path]:
+    return [path for path in sorted(project.rglob("*")) if path.is_file()]
+
+
+def test_defaults_render(cookies: Cookies) -> None:
+    result = cookies.bake()
+
+    assert result.exit_code == 0
+    assert result.exception is None
+    assert result.project_path.name == "async_service"
+
+
+def test_no_jinja_is_left(cookies: Cookies) -> None:
+    project = cookies.bake().project_path
+
+    left = [
+        str(path.relative_to(project))
+        for path in files(project)
+        if str(path.relative_to(project)) not in COPIED
+        and re.search(r"\{\{|\{%|cookiecutter\.", path.read_text())
+    ]
+    assert left == []
+
+
+def test_jinja_is_only_where_a_value_lands() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=FOLDER, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    with_jinja = {
+        name
+        for name in tracked
+        if re.search(r"\{\{ ?cookiecutter|\{%-? ", (FOLDER / name).read_text())
+    }
+
+    assert with_jinja - COPIED == FILES_WITH_JINJA
+
+
+def test_license_follows_the_prompt(cookies: Cookies) -> None:
+    texts = {
+        "MIT": "MIT License",
+        "BSD-3-Clause": "BSD 3-Clause License",
+        "Apache-2.0": "Apache License",
+        "Proprietary": "All rights reserved",
+    }
+    for choice, text in texts.items():
+        project = cookies.bake(extra_context={"license": choice}).project_path
+        assert text in (project / "LICENSE").read_text()
+        assert "Ada Lovelace" in (project / "LICENSE").read_text()
+        metadata = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+        assert metadata["license"] in {choice, f"LicenseRef-{choice}"}
+
+
+NAMES = [
+    'Zoë\'s "Café"',
+    "back\\slash \\n",
+    "{braces} %}",
+    "東京 🚀",
+    "*stars* _and_ `ticks` <b>&amp; #1 [x](y)",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_survives(cookies: Cookies, name: str) -> None:
+    result = cookies.bake(
+        extra_context={
+            "project_name": name,
+            "project_slug": "shop",
+            "description": name,
+            "author_name": name,
+        }
+    )
+
+    project = result.project_path
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    assert metadata["description"] == name
+    assert metadata["authors"] == [{"name": name, "email": "ada@example.com"}]
+    assert assigned(project / "config" / "settings.py", "SITE_NAME") == name
+    heading, _, emphasis, *_ = (project / "README.md").read_text().splitlines()
+    assert unescaped(heading.removeprefix("# ")) == name
+    assert unescaped(emphasis[1:-1]) == name
+
+
+def unescaped(markdown: str) -> str:
+    """Return what CommonMark shows for text whose every special character is escaped.
+
+    https://spec.commonmark.org/0.31.2/#backslash-escapes
+    """
+    assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[\]<>&#~|]", markdown)
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown)
+
+
+def assigned(module: Path, name: str) -> object:
+    """Return the literal that a module assigns to a name."""
+    for node in ast.parse(module.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise AssertionError(name)
+
+
+def test_hooks_may_be_refused(tmp_path: Path) -> None:
+    rendering = render(tmp_path, "--accept-hooks", "no")
+
+    assert rendering.status == 0
+    assert not (rendering.project / ".env").exists()
+    assert (rendering.project / ".env.example").exists()
+
+
+def test_rendering_again_keeps_the_secret(tmp_path: Path) -> None:
+    env = render(tmp_path).project / ".env"
+    before = env.read_text()
+
+    again = render(tmp_path, "--overwrite-if-exists", fan_out="3")
+
+    assert again.status == 0
+    assert env.read_text() == before
+    assert '"AGGREGATOR_FAN_OUT", 3,' in (again.project / "config" / "settings.py").read_text()
+
+
+def test_every_prompt_has_a_question() -> None:
+    import json
+
+    prompts = json.loads((TEMPLATE / "cookiecutter.json").read_text())
+    asked = {name for name in prompts if not name.startswith("_")}
+
+    assert set(prompts["__prompts__"]) == asked
