@@ -37,10 +37,15 @@ def refuse_busy_port(value: str) -> None:
 
 def refuse_missing_python() -> None:
     """Exit with one sentence unless Poetry will find a Python that the project accepts."""
-    if not any(python.version.release >= OLDEST_PYTHON for python in findpython.find_all()):
-        sys.exit(
-            "No Python >= 3.12 was found: install one, for example with `poetry python install`."
-        )
+    found = (
+        python
+        for provider in findpython.Finder().setup_providers()
+        for python in provider.find_pythons()
+        if python.is_valid() and python.version.release >= OLDEST_PYTHON
+    )
+    if sys.version_info < OLDEST_PYTHON and not any(found):
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        sys.exit(f"No Python >= {oldest} was found, and the project needs one: install it first.")
 
 
 def render() -> Path:

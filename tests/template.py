@@ -41,6 +41,11 @@ def render(folder: Path, *options: str, **answers: str) -> Rendering:
     return Rendering(run.returncode, run.stdout + run.stderr, folder)
 
 
+def python(project: Path) -> Path:
+    """Return the interpreter of the virtualenv that Poetry made inside the project."""
+    return project / ".venv" / "bin" / "python"
+
+
 def run(project: Path, *command: str, **variables: str) -> str:
     """Run a command in a project with `variables` in its environment, and return what it printed.
 

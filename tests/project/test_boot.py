@@ -5,11 +5,7 @@ import shutil
 from pathlib import Path
 
 from tests.project.serving import booted, get, upstream
-from tests.template import render, run
-
-
-def python(project: Path) -> Path:
-    return project / ".venv" / "bin" / "python"
+from tests.template import python, render, run
 
 
 def test_defaults_answer(project: Path) -> None:

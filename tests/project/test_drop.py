@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.test_boot import python
-from tests.template import run
+from tests.template import python, run
 
 FEATURES = ["aggregator"]
 

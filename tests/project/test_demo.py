@@ -1,0 +1,83 @@
+"""`make demo`, as the README tells a newcomer to run it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+
+from tests.project.serving import get
+from tests.template import TEMPLATE
+
+
+def demo(**variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["make", "demo", *(f"{name}={value}" for name, value in variables.items())],
+        cwd=TEMPLATE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_demo_serves_until_interrupted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    server = demo(PORT=port, FAN_OUT="4", PROJECT_NAME="Demo Under Test")
+    assert server.stdout is not None
+    output = []
+    for line in server.stdout:
+        output.append(line)
+        if "Application startup complete" in line:
+            break
+    try:
+        _, home = get(f"http://127.0.0.1:{port}/")
+        _, aggregated = get(f"http://127.0.0.1:{port}/async/api_aggregated/")
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        rest, _ = server.communicate()
+
+    assert f"  http://127.0.0.1:{port}/async/api_aggregated/\n" in output
+    assert "<h1>Demo Under Test</h1>" in home
+    tasks = [response["task_id"] for response in json.loads(aggregated)["responses"]]
+    assert tasks == ["0", "1", "2", "3"]
+    assert "Application shutdown complete" in rest
+    assert "Traceback" not in rest
+
+
+def test_busy_port_is_refused_in_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        server = demo(PORT=str(port))
+        output, _ = server.communicate()
+
+    assert server.returncode != 0
+    assert output.startswith(f"Port {port} of 127.0.0.1 cannot be used")
+
+
+def test_bad_answer_is_refused_in_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    server = demo(PORT=port, FAN_OUT="many")
+    output, _ = server.communicate()
+
+    assert server.returncode != 0
+    assert output.startswith("fan_out is 'many', but it must be a whole number from 1 to 1000.\n")
+    assert "Traceback" not in output
+
+
+def test_missing_python_is_refused_in_one_sentence() -> None:
+    script = "from scripts import demo; demo.OLDEST_PYTHON = (9, 9); demo.refuse_missing_python()"
+    refusal = subprocess.run(
+        [TEMPLATE / ".tools" / "bin" / "python", "-c", script],
+        cwd=TEMPLATE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert refusal.returncode == 1
+    assert refusal.stderr == (
+        "No Python >= 9.9 was found, and the project needs one: install it first.\n"
+    )
