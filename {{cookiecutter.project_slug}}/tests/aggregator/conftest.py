@@ -3,9 +3,17 @@ from contextlib import ExitStack
 
 import pytest
 from django.test import override_settings
+from pytest_django import Settings
 
 from config.asgi import application
 from tests.servers import serve_app
+
+
+@pytest.fixture(autouse=True)
+def _fan_out_of_ten_to_ourselves(settings: Settings) -> None:
+    """Let no setting of this project's own decide what the tests see."""
+    settings.AGGREGATOR_FAN_OUT = 10
+    settings.AGGREGATOR_UPSTREAM_URL = ""
 
 
 @pytest.fixture(scope="session", params=["aiohttp", "httpx"])

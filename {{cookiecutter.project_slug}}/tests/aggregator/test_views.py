@@ -50,8 +50,6 @@ async def test_only_get_and_head(async_client: AsyncClient, path: str, method: s
 
 
 async def test_default_upstream_is_our_own_sync_api(live_url: str, settings: Settings) -> None:
-    settings.AGGREGATOR_UPSTREAM_URL = ""
-    settings.AGGREGATOR_FAN_OUT = 10
     settings.PORT = urlsplit(live_url).port
     settings.SYNC_API_DELAY = 0
     response = await ask(live_url + AGGREGATED)
