@@ -20,8 +20,8 @@ help: ## Show this list
 demo: .tools/installed ## Render a project and serve it (PROJECT_NAME=... FAN_OUT=... UPSTREAM_URL=... PORT=...)
 	@$(TOOLS)/bin/python scripts/demo.py
 
-test: .venv/installed lint ## Run all tests: hooks, rendering, and the rendered project itself
-	.venv/bin/pytest
+test: .venv/installed lint ## Run all tests, or some: make test TESTS=tests/hooks
+	.venv/bin/pytest $(TESTS)
 
 lint: .venv/installed ## Lint and type-check hooks, tests, scripts and workflows
 	.venv/bin/ruff check

@@ -6,10 +6,12 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 
@@ -39,6 +41,18 @@ def get(url: str) -> tuple[int, str]:
     response: http.client.HTTPResponse
     with urlopen(Request(url)) as response:  # noqa: S310
         return response.status, response.read().decode()
+
+
+def get_when_listening(url: str) -> tuple[int, str]:
+    """Like `get`, from a server that is about to listen: uvicorn's reloader does not say when."""
+    for _ in range(200):
+        try:
+            return get(url)
+        except URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
+            time.sleep(0.05)
+    raise AssertionError(f"Nobody listens at {url}.")
 
 
 @contextmanager

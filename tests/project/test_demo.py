@@ -6,14 +6,15 @@ import signal
 import socket
 import subprocess
 
-from tests.project.serving import get
-from tests.template import TEMPLATE
+from tests.project.serving import get, get_when_listening
+from tests.template import ENVIRONMENT, TEMPLATE
 
 
 def demo(**variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         ["make", "demo", *(f"{name}={value}" for name, value in variables.items())],
         cwd=TEMPLATE,
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -26,13 +27,13 @@ def test_demo_serves_until_interrupted() -> None:
         port = str(probe.getsockname()[1])
     server = demo(PORT=port, FAN_OUT="4", PROJECT_NAME="Demo Under Test")
     assert server.stdout is not None
-    output = []
+    output: list[str] = []
     for line in server.stdout:
         output.append(line)
         if "Application startup complete" in line:
             break
     try:
-        _, home = get(f"http://127.0.0.1:{port}/")
+        _, home = get_when_listening(f"http://127.0.0.1:{port}/")
         _, aggregated = get(f"http://127.0.0.1:{port}/async/api_aggregated/")
     finally:
         os.killpg(server.pid, signal.SIGINT)

@@ -18,7 +18,8 @@ from tests.template import render
         ("project_slug", "Bad Slug"),
         ("project_slug", "django"),
         ("project_slug", "runtime"),
-        ("project_slug", ""),
+        ("project_name", ""),
+        ("project_name", "!!!"),
         ("project_slug", "a/b"),
         ("project_slug", "../escaped"),
         ("fan_out", "0"),
@@ -37,9 +38,18 @@ def test_bad_answer_is_refused(tmp_path: Path, prompt: str, answer: str) -> None
     rendering = render(folder, **{prompt: answer})
 
     assert rendering.status == 1
-    assert f"{prompt} is " in rendering.output
+    named = "project_slug" if answer == "!!!" else prompt
+    assert f"{named} is " in rendering.output
     assert ", but it must be " in rendering.output
     assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+def test_empty_slug_is_refused_by_cookiecutter(tmp_path: Path) -> None:
+    rendering = render(tmp_path, project_slug="")
+
+    assert rendering.status == 1
+    assert rendering.output.startswith("Error: ")
+    assert list(tmp_path.iterdir()) == []
 
 
 # Cookiecutter itself renders answers that look like Jinja, and no folder can hold these characters.
@@ -54,15 +64,21 @@ FREE_TEXT = [
     "fan_out",
     "upstream_url",
 ]
+FOLDER_NAME = PLAIN.filter(
+    lambda text: text not in {"", ".", ".."} and "/" not in text and "\\" not in text
+)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    st.dictionaries(st.sampled_from([*FREE_TEXT, "project_slug"]), PLAIN, min_size=1, max_size=3)
+    st.dictionaries(st.sampled_from(FREE_TEXT), PLAIN, max_size=2),
+    st.dictionaries(st.just("project_slug"), FOLDER_NAME, max_size=1),
 )
-def test_any_answers_render_a_sound_project_or_leave_nothing(answers: dict[str, str]) -> None:
+def test_any_answers_render_a_sound_project_or_leave_nothing(
+    answers: dict[str, str], slug: dict[str, str]
+) -> None:
     with TemporaryDirectory() as name:
-        rendering = render(Path(name), **answers)
+        rendering = render(Path(name), **answers, **slug)
 
         if rendering.status == 0:
             check_soundness(rendering.project)
