@@ -14,13 +14,12 @@ except InvalidSetting as error:
     sys.exit(f"Error: {error}")
 
 # Django's modules below want the settings to be there.
-from django.core.handlers.asgi import ASGIHandler
-
+from runtime.handler import EventLoopASGIHandler
 from runtime.http import shared_http_client
 from runtime.lifespan import Lifespan
 from runtime.protocols import ProtocolRouter
 
 application = ProtocolRouter(
-    http=ASGIHandler(),
+    http=EventLoopASGIHandler(),
     lifespan=Lifespan(shared_http_client),
 )

@@ -171,11 +171,13 @@ def serve_app(app: Any) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serve_process(*options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serve_process(
+    *options: str, app: str = "config.asgi:application", **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Serve the project by uvicorn in a process of its own; yield it and its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--lifespan", "on"]
+        command = [sys.executable, "-m", "uvicorn", app, "--lifespan", "on"]
         server = subprocess.Popen(
             [*command, "--fd", str(listener.fileno()), *options],
             cwd=PROJECT,

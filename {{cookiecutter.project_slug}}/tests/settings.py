@@ -8,6 +8,10 @@ os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
 os.environ.setdefault("HTTPS_ONLY", "false")
 
 from config.settings import *  # noqa: F403
+from config.settings import BASE_DIR, DATABASES
+
+# In a file, so that each thread has a connection of its own, as with a database server.
+DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

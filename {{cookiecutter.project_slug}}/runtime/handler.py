@@ -1,0 +1,154 @@
+"""Django's ASGI handler for requests that stay on the event loop.
+
+Django's own handler goes through a thread several times for each request: once to send
+request_started, twice for most middleware, once for response.close(), which sends
+request_finished. Here a request takes a thread when its own code is synchronous, and only then.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from types import FunctionType
+from typing import IO, Any
+
+from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, sync_to_async
+from django.conf import settings
+from django.core.cache import close_caches
+from django.core.exceptions import RequestAborted
+from django.core.handlers import base
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, reset_queries
+from django.dispatch import Signal
+from django.dispatch.dispatcher import _run_parallel  # type: ignore[attr-defined]
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from runtime.middleware import import_middleware
+from runtime.threads import RequestThread
+
+type Scope = dict[str, Any]
+type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+# Django's own receivers of request_started and request_finished. Two are about the database
+# connections of the request's thread: without a thread they have nothing to do. Two are about the
+# request's context and do not wait: a cache is closed here only if no thread has used it.
+INLINE_RECEIVERS = {close_caches, base.reset_urlconf}
+DJANGO_RECEIVERS = {reset_queries, close_old_connections} | INLINE_RECEIVERS
+
+
+class EventLoopASGIHandler(ASGIHandler):
+    """An ASGIHandler that uses a thread for synchronous code only.
+
+    At most `settings.SYNC_THREADS` requests run synchronous code at the same time, each on a thread
+    of its own; further ones wait for their turn. A streaming response with an async iterator gives
+    its request's thread back before the first chunk.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(settings.SYNC_THREADS, thread_name_prefix="sync")
+        super().__init__()
+
+    # BaseHandler.load_middleware() has no hook between a name in settings.MIDDLEWARE and the class
+    # it imports, and the names must stay Django's own: system checks and packages compare them.
+    # So this is Django's function with another import_string(), and nothing global is patched.
+    load_middleware = FunctionType(
+        base.BaseHandler.load_middleware.__code__,
+        {**vars(base), "import_string": import_middleware},
+        argdefs=base.BaseHandler.load_middleware.__defaults__,
+    )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        outer = getattr(AsyncToSync.executors, "current", None)
+        if outer or SyncToAsync.thread_sensitive_context.get(None):
+            # A caller has chosen the thread already, async_to_sync() in a test for example.
+            await super().__call__(scope, receive, send)
+            return
+        thread = RequestThread(self._pool)
+        try:
+            async with ThreadSensitiveContext(executor=thread):
+                await super().__call__(scope, receive, send)
+        finally:
+            thread.release()
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGIHandler.handle() with signals and response.close() that take no needless thread."""
+        try:
+            body_file = await self.read_body(receive)
+        except RequestAborted:
+            return
+
+        with closing(body_file):
+            set_script_prefix(get_script_prefix(scope))
+            await self.send_signal(request_started, scope=scope)
+            request, error_response = self.create_request(scope, body_file)
+            if request is None:
+                body_file.close()
+                await self.send_response(error_response, send)  # type: ignore[arg-type]
+                await sync_to_async(error_response.close)()  # type: ignore[union-attr]
+                return
+
+            response = None
+            try:
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        listener = group.create_task(self.listen_for_disconnect(receive))
+                        response = await self.run_get_response(request)
+                        thread = request_thread()
+                        if thread and getattr(response, "is_async", False):
+                            thread.release()
+                        await self.send_response(response, send)
+                        listener.cancel()
+                except* RequestAborted:
+                    pass
+            except BaseExceptionGroup as exception_group:
+                if len(exception_group.exceptions) == 1:
+                    raise exception_group.exceptions[0] from None
+                raise
+
+            if response is None:
+                await self.send_signal(request_finished)
+            else:
+                await self.close_response(response, request, body_file)
+
+    async def send_signal(self, signal: Signal, **named: object) -> None:
+        """Signal.asend(), but without a thread unless a receiver needs one."""
+        thread = request_thread()
+        sync_receivers, async_receivers = signal._live_receivers(self.__class__)
+        if thread is None or thread.taken or not DJANGO_RECEIVERS.issuperset(sync_receivers):
+            await signal.asend(sender=self.__class__, **named)
+            return
+        named |= {"signal": signal, "sender": self.__class__}
+        for receiver in INLINE_RECEIVERS.intersection(sync_receivers):
+            receiver(**named)  # type: ignore[operator]
+        await _run_parallel(*(receiver(**named) for receiver in async_receivers))
+
+    async def close_response(
+        self, response: HttpResponseBase, request: ASGIRequest, body_file: IO[bytes]
+    ) -> None:
+        """response.close(), but without a thread where it neither waits nor is overridden."""
+        thread = request_thread()
+        closers: list[Callable[[], None]] = response._resource_closers  # type: ignore[attr-defined]
+        if (
+            thread is None
+            or thread.taken
+            or getattr(response.close, "__func__", None) is not HttpResponseBase.close
+            or closers != [request.close]
+            or getattr(body_file, "_rolled", False)  # It is on disk, and closing it deletes it.
+        ):
+            await sync_to_async(response.close)()
+            return
+        with suppress(Exception):
+            request.close()
+        closers.clear()
+        response.closed = True
+        await self.send_signal(request_finished)
+
+
+def request_thread() -> RequestThread | None:
+    """The thread of the current request, or None if a caller of the handler has chosen one."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = context and SyncToAsync.context_to_thread_executor.get(context)
+    return executor if isinstance(executor, RequestThread) else None

@@ -1,0 +1,58 @@
+"""A project with the settings of `startproject` for these tests, whatever those of this one are."""
+
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from asgiref.sync import SyncToAsync
+from django.core.signals import request_finished, request_started
+from django.urls import path
+from pytest_django import Settings
+
+from runtime.handler import EventLoopASGIHandler
+
+SIGNALS = [request_started, request_finished]
+
+
+@pytest.fixture(autouse=True)
+def _startproject(settings: Settings) -> None:
+    settings.ROOT_URLCONF = "tests.runtime.handler.urls"
+    settings.ALLOWED_HOSTS = ["testserver", "www.testserver", "127.0.0.1"]
+    settings.SYNC_THREADS = 2
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name.startswith("django.")]
+    settings.SECURE_CSP = {}
+
+
+@pytest.fixture
+def serve(settings: Settings) -> Callable[..., EventLoopASGIHandler]:
+    """Makes a handler whose URL /view/ is the given view."""
+
+    def serve(view: Callable[..., Any]) -> EventLoopASGIHandler:
+        urlconf = ModuleType("urlconf")
+        urlconf.urlpatterns = [path("view/", view)]  # type: ignore[attr-defined]
+        settings.ROOT_URLCONF = urlconf
+        return EventLoopASGIHandler()
+
+    return serve
+
+
+@pytest.fixture
+def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The functions that went through sync_to_async() and the threads that were started."""
+    hops: list[str] = []
+    call, start = SyncToAsync.__call__, threading.Thread.start
+
+    async def counted_call(self: SyncToAsync[..., Any], *args: Any, **kwargs: Any) -> Any:
+        hops.append(f"sync_to_async({self.func!r})")
+        return await call(self, *args, **kwargs)
+
+    def counted_start(self: threading.Thread) -> None:
+        hops.append(f"start of the thread {self.name}")
+        start(self)
+
+    monkeypatch.setattr(SyncToAsync, "__call__", counted_call)
+    monkeypatch.setattr(threading.Thread, "start", counted_start)
+    return hops

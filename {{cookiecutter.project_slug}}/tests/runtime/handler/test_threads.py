@@ -1,0 +1,138 @@
+"""One request's synchronous code: one thread, taken late, given back early and clean."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from sqlite3 import ProgrammingError
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, connections, transaction
+
+from runtime.threads import RequestThread
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def test_calls_of_one_request_run_on_one_thread(pool: ThreadPoolExecutor) -> None:
+    thread = RequestThread(pool)
+    taken = [thread.taken]
+    first = thread.submit(threading.get_ident).result()
+    taken.append(thread.taken)
+    assert first == thread.submit(threading.get_ident).result() != threading.get_ident()
+    thread.release()
+    taken.append(thread.taken)
+    assert taken == [False, True, False]
+
+
+def test_the_next_request_waits_for_the_thread_and_reuses_it(pool: ThreadPoolExecutor) -> None:
+    first, second = RequestThread(pool), RequestThread(pool)
+    held = first.submit(threading.get_ident).result()
+    waiting = second.submit(threading.get_ident)
+    assert first.submit(threading.get_ident).result() == held
+    assert not waiting.done()
+    assert not second.taken
+    first.release()
+    assert waiting.result(10) == held
+    second.release()
+
+
+def test_a_request_that_gives_up_waiting_takes_no_thread(pool: ThreadPoolExecutor) -> None:
+    first, second = RequestThread(pool), RequestThread(pool)
+    first.submit(int).result()
+    given_up = second.submit(pytest.fail, "was called all the same")
+    assert given_up.cancel()
+    second.release()
+    first.release()
+    third = RequestThread(pool)
+    assert third.submit(str, "next").result(10) == "next"
+    third.release()
+
+
+def test_an_exception_goes_to_the_caller_and_the_thread_goes_on(pool: ThreadPoolExecutor) -> None:
+    thread = RequestThread(pool)
+    with pytest.raises(ValueError, match="invalid literal"):
+        thread.submit(int, "x").result()
+    assert thread.submit(int, "1").result() == 1
+    thread.release()
+
+
+def test_release_without_a_thread_is_nothing(pool: ThreadPoolExecutor) -> None:
+    RequestThread(pool).release()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestConnections:
+    """What one request leaves in its thread's database connection, the next must not find."""
+
+    def between_two_requests(self, pool: ThreadPoolExecutor, use: Callable[[], object]) -> None:
+        for call in (use, connections_are_new):
+            thread = RequestThread(pool)
+            done: Future[object] = thread.submit(call)
+            thread.release()
+            done.result(10)
+
+    def test_closed(self, pool: ThreadPoolExecutor) -> None:
+        self.between_two_requests(pool, User.objects.count)
+
+    def test_closed_in_the_middle_of_a_transaction(self, pool: ThreadPoolExecutor) -> None:
+        def enter() -> None:
+            transaction.atomic().__enter__()
+            User.objects.create_user("ada")
+            opened.append(connection.connection)
+
+        opened: list[Any] = []
+        self.between_two_requests(pool, enter)
+        assert not User.objects.exists()
+        with pytest.raises(ProgrammingError, match="closed"):
+            opened[0].cursor()
+
+    def test_forgotten_and_logged_if_it_does_not_close(
+        self,
+        pool: ThreadPoolExecutor,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        def break_connection() -> None:
+            User.objects.count()
+            close, wrapper = connection.connection.close, connections["default"]
+
+            def broken() -> None:
+                close()
+                raise OSError("the network is gone")
+
+            monkeypatch.setattr(wrapper, "_close", broken)
+
+        self.between_two_requests(pool, break_connection)
+        assert "A request's connection to 'default' did not close." in caplog.text
+        assert "the network is gone" in caplog.text
+
+    def test_kept_as_long_as_conn_max_age_says(
+        self, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 600)
+        used: list[object] = []
+
+        def use() -> None:
+            connection.force_debug_cursor = True
+            assert not connection.queries
+            User.objects.count()
+            used.append(connection.connection)
+
+        for _ in range(2):
+            thread = RequestThread(pool)
+            done = thread.submit(use)
+            thread.release()
+            done.result(10)
+        pool.submit(connections.close_all).result(10)
+        assert used[0] is used[1]
+
+
+def connections_are_new() -> None:
+    assert connections.all(initialized_only=True) == []
+    assert connection.connection is None
