@@ -4,6 +4,7 @@
 PYTHON ?= python3
 TOOLS := $(CURDIR)/.tools
 export POETRY := $(TOOLS)/bin/poetry
+RENDERED := build/rendered/async_service
 unexport VIRTUAL_ENV
 
 # Poetry asks PyPI for more than many mirrors answer; poetry-plugin-pypi-mirror makes it use the
@@ -12,7 +13,7 @@ PACKAGE_INDEX = $(shell test ! -x $(POETRY) || $(TOOLS)/bin/python scripts/packa
 %: export POETRY_PYPI_MIRROR_URL = $(PACKAGE_INDEX)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock
+.PHONY: help demo test lint bench suite rendered lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -28,6 +29,16 @@ lint: .venv/installed ## Lint and type-check hooks, tests, scripts and workflows
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/zizmor --offline --quiet .github "{{cookiecutter.project_slug}}/.github"
+
+bench: rendered ## Measure side by side, into docs/benchmarks.md (some 15 minutes; needs wrk)
+	.venv/bin/python -m benchmarks --project $(RENDERED)
+
+suite: rendered ## Run Django's own tests on the project's handler, next to Django's (some 10 minutes)
+	$(RENDERED)/.venv/bin/python scripts/django_suite.py $(LABELS)
+
+rendered: .venv/installed
+	.venv/bin/cookiecutter --no-input --overwrite-if-exists --output-dir $(dir $(RENDERED)) .
+	$(MAKE) -C $(RENDERED) install
 
 lock: .tools/installed ## Refresh the lock of the template and the one that every project gets
 	$(POETRY) lock --regenerate
