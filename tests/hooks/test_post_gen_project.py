@@ -1,6 +1,7 @@
 """What happens after the files are rendered."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ def test_existing_env_is_kept(project: Path) -> None:
     assert secret(project) == "mine"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 def test_env_is_readable_by_its_owner_alone(project: Path) -> None:
     hook.write_env(project)
 

@@ -64,8 +64,10 @@ FREE_TEXT = [
     "fan_out",
     "upstream_url",
 ]
-FOLDER_NAME = PLAIN.filter(
-    lambda text: text not in {"", ".", ".."} and "/" not in text and "\\" not in text
+FOLDER_NAME = st.text(
+    st.characters(exclude_categories=["C", "Z"], exclude_characters='<>:"/\\|?*.{'),
+    min_size=1,
+    max_size=60,
 )
 
 

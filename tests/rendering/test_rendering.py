@@ -1,6 +1,7 @@
 """What is rendered from good answers."""
 
 import ast
+import json
 import re
 import subprocess
 import tomllib
@@ -36,9 +37,9 @@ def test_no_jinja_is_left(cookies: Cookies) -> None:
     project = cookies.bake().project_path
 
     left = [
-        str(path.relative_to(project))
+        path.relative_to(project).as_posix()
         for path in files(project)
-        if str(path.relative_to(project)) not in COPIED
+        if path.relative_to(project).as_posix() not in COPIED
         and re.search(r"\{\{|\{%|cookiecutter\.", path.read_text())
     ]
     assert left == []
@@ -140,8 +141,6 @@ def test_rendering_again_keeps_the_secret(tmp_path: Path) -> None:
 
 
 def test_every_prompt_has_a_question() -> None:
-    import json
-
     prompts = json.loads((TEMPLATE / "cookiecutter.json").read_text())
     asked = {name for name in prompts if not name.startswith("_")}
 

@@ -170,7 +170,7 @@ SYNC_API_DELAY = env.seconds("SYNC_API_DELAY", 1.0, zero=True)
 AGGREGATOR_FAN_OUT = env.whole_number("AGGREGATOR_FAN_OUT", {{ cookiecutter.fan_out }}, least=1, most=1000)
 AGGREGATOR_UPSTREAM_URL = env.http_url("AGGREGATOR_UPSTREAM_URL", "{{ cookiecutter.upstream_url }}")
 AGGREGATOR_CONCURRENCY = env.whole_number("AGGREGATOR_CONCURRENCY", 1000, least=1, most=1000)
-AGGREGATOR_TIMEOUT = env.seconds("AGGREGATOR_TIMEOUT", 10.0)
+AGGREGATOR_TIMEOUT = env.seconds("AGGREGATOR_TIMEOUT", 20.0)
 AGGREGATOR_DEADLINE = env.seconds("AGGREGATOR_DEADLINE", 30.0)
 AGGREGATOR_MAX_RESPONSE_BYTES = env.whole_number(
     "AGGREGATOR_MAX_RESPONSE_BYTES", 1024 * 1024, least=1, most=1024**3

@@ -31,6 +31,7 @@ class Command(runserver.Command):
             lifespan="on",
             reload=options["use_reloader"],
             reload_dirs=[str(settings.BASE_DIR)],
+            reload_includes=["*.html"],
             reload_excludes=[str(settings.BASE_DIR / ".venv")],
             timeout_graceful_shutdown=3,
         )
