@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_cookies.plugin import Cookies
 
+from hooks.pre_gen_project import DEPENDENCIES, SLUG
 from tests.template import python, run
 
 POETRY = os.environ.get("POETRY", "poetry")
@@ -35,6 +36,15 @@ def test_own_tests_pass_for_other_answers(project: Path, cookies: Cookies) -> No
     affected = ["tests/config", "tests/aggregator/test_views.py"]
 
     run(other, str(python(project)), "-m", "pytest", "--no-cov", *affected)
+
+
+def test_no_slug_shadows_what_is_installed(project: Path) -> None:
+    script = "from importlib.metadata import packages_distributions as p; print(*p())"
+    installed = run(project, str(python(project)), "-c", script).split()
+
+    possible_slugs = {name for name in installed if SLUG.fullmatch(name)}
+    assert "django" in possible_slugs
+    assert possible_slugs - DEPENDENCIES == set()
 
 
 @pytest.mark.parametrize("license_", ["MIT", "Proprietary"])
