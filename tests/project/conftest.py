@@ -8,10 +8,14 @@ from tests.template import render, run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests of the installed project on one worker, so that it is installed once."""
+    """Let one worker have the tests of the installed project, and another those that drop parts.
+
+    Each of the two installs it once; together that is the shortest.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and "project" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("project"))
+            group = "drop" if item.path.name == "test_drop.py" else "project"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

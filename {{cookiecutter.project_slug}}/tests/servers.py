@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -193,3 +194,8 @@ def serve_process(
         server.wait()
         if server.stderr:
             server.stderr.close()
+
+
+def fetch(url: str) -> httpx.Response:
+    """Return the answer to `GET url`, from a server that may still be starting."""
+    return httpx.get(url, timeout=60)

@@ -2,18 +2,17 @@
 
 import signal
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from config.asgi import application
-from tests.servers import serve_app, serve_process
+from tests.servers import fetch, serve_app, serve_process
 
 
 def test_http_is_answered_with_security_headers() -> None:
     with serve_app(application) as url:
-        response = httpx.get(f"{url}/healthz")
+        response = fetch(f"{url}/healthz")
 
     assert response.json() == {"status": "ok"}
     assert response.headers["x-content-type-options"] == "nosniff"
@@ -22,7 +21,7 @@ def test_http_is_answered_with_security_headers() -> None:
 
 def test_static_files_are_served() -> None:
     with serve_process() as (_, url):
-        assert "--accent" in httpx.get(f"{url}/static/home.css").text
+        assert "--accent" in fetch(f"{url}/static/home.css").text
 
 
 async def test_websocket_is_refused_before_its_handshake() -> None:
@@ -34,7 +33,7 @@ async def test_websocket_is_refused_before_its_handshake() -> None:
 
 def test_server_starts_and_stops_silently() -> None:
     with serve_process("--log-level", "warning") as (server, url):
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert fetch(f"{url}/healthz").status_code == 200
         server.terminate()
         _, log = server.communicate()
 

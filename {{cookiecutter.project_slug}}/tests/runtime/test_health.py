@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 from django.test import AsyncClient
 
-from tests.servers import serve_process
+from tests.servers import fetch, serve_process
 
 
 async def test_healthz_asks_no_database() -> None:
@@ -27,8 +26,8 @@ async def test_readyz_asks_the_database() -> None:
 
 def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
     with serve_process(DATABASE_URL=f"sqlite:///{tmp_path}/no-such-folder/db.sqlite3") as (_, url):
-        response = httpx.get(f"{url}/readyz")
-        alive = httpx.get(f"{url}/healthz")
+        response = fetch(f"{url}/readyz")
+        alive = fetch(f"{url}/healthz")
 
     assert response.status_code == 503
     assert response.json() == {"status": "unavailable", "parts": {"database": "unreachable"}}
@@ -38,5 +37,5 @@ def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_probes_over_plain_http_are_not_redirected(path: str) -> None:
     with serve_process(HTTPS_ONLY="true") as (_, url):
-        assert httpx.get(f"{url}{path}").status_code in {200, 503}
-        assert httpx.get(f"{url}/").status_code == 301
+        assert fetch(f"{url}{path}").status_code in {200, 503}
+        assert fetch(f"{url}/").status_code == 301

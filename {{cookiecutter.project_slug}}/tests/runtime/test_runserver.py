@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import uvicorn
 from django.conf import settings
 from django.core.management import call_command
 from pytest_django import Settings
 
-from tests.servers import PROJECT
+from tests.servers import PROJECT, fetch
 
 
 @pytest.fixture
@@ -60,8 +59,8 @@ def test_serves_until_interrupted(tmp_path: Path) -> None:
     for line in server.stderr:
         if "Uvicorn running" in line:
             break
-    home = httpx.get(f"http://127.0.0.1:{port}/")
-    style = httpx.get(f"http://127.0.0.1:{port}/static/home.css")
+    home = fetch(f"http://127.0.0.1:{port}/")
+    style = fetch(f"http://127.0.0.1:{port}/static/home.css")
     server.send_signal(signal.SIGINT)
     server.communicate()
 
