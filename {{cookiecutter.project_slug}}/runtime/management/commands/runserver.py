@@ -24,14 +24,17 @@ class Command(runserver.Command):
         # The reloader's child reads its settings anew; a server without reloader has them already.
         os.environ["PORT"] = self.port
         settings.PORT = int(self.port)
+        reloader: dict[str, Any] = {
+            "reload": True,
+            "reload_dirs": [str(settings.BASE_DIR)],
+            "reload_includes": ["*.html"],
+            "reload_excludes": [str(settings.BASE_DIR / ".venv")],
+        }
         uvicorn.run(
             "config.asgi:application",
             host=self.addr,
             port=settings.PORT,
             lifespan="on",
-            reload=options["use_reloader"],
-            reload_dirs=[str(settings.BASE_DIR)],
-            reload_includes=["*.html"],
-            reload_excludes=[str(settings.BASE_DIR / ".venv")],
             timeout_graceful_shutdown=3,
+            **(reloader if options["use_reloader"] else {}),
         )
