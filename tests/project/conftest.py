@@ -3,24 +3,21 @@
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.template import render, run
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker have the tests of the installed project, and another those that drop parts.
-
-    Each of the two installs it once; together that is the shortest.
-    """
-    for item in items:
-        if isinstance(item, pytest.Function) and "project" in item.fixturenames:
-            group = "drop" if item.path.name == "test_drop.py" else "project"
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project rendered from the defaults, installed by Poetry as its README says."""
-    project = render(tmp_path_factory.mktemp("project")).project
-    run(project, "make", "install")
+def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A project rendered from the defaults, installed by Poetry as its README says.
+
+    The workers of one run share it: the first that asks installs it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "installed"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            run(render(folder).project, "make", "install")
+    (project,) = folder.iterdir()
     return project

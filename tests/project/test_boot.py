@@ -28,7 +28,7 @@ def test_defaults_answer(project: Path) -> None:
 
 def test_production_settings_serve_collected_files(project: Path, tmp_path: Path) -> None:
     copy = tmp_path / "production"
-    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv", ".env"))
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".*", "*.sqlite3*"))
     production = {
         "SECRET_KEY": "p" * 50,
         "ALLOWED_HOSTS": "127.0.0.1",
