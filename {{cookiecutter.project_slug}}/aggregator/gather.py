@@ -9,6 +9,7 @@ from django.conf import settings
 
 from aggregator.upstream import Outcome, fetch_json, task_urls, upstream_url
 from runtime.http import HTTPClientError, http_client
+from runtime.origins import origin_of
 
 type Arrival = tuple[int, Outcome]
 """The index of a call and its outcome."""
@@ -23,19 +24,21 @@ class DeadlineExceededError(HTTPClientError):
 @asynccontextmanager
 async def ask_upstream() -> AsyncIterator[AsyncIterator[Arrival]]:
     """Ask the upstream once per task id, as the settings say; ``gather`` of the task ids."""
-    urls = task_urls(upstream_url(), settings.AGGREGATOR_FAN_OUT)
+    url = upstream_url()
+    deadline = settings.AGGREGATOR_DEADLINE
     async with http_client() as client:
-        fetch = partial(
-            fetch_json,
+        get = partial(
+            origin_of(url).get,
             client,
             timeout=settings.AGGREGATOR_TIMEOUT,
             max_bytes=settings.AGGREGATOR_MAX_RESPONSE_BYTES,
+            until=asyncio.get_running_loop().time() + deadline,
         )
         async with gather(
-            fetch,
-            urls,
+            partial(fetch_json, get),
+            task_urls(url, settings.AGGREGATOR_FAN_OUT),
             concurrency=settings.AGGREGATOR_CONCURRENCY,
-            deadline=settings.AGGREGATOR_DEADLINE,
+            deadline=deadline,
         ) as arrivals:
             yield arrivals
 

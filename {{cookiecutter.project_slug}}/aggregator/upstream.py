@@ -1,13 +1,14 @@
 """One call to the upstream: its URL, the call, and what is said of it in the answer."""
 
 import json
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 
-from runtime.http import BadResponseError, Client, HTTPClientError
+from runtime.http import BadResponseError, HTTPClientError
 
 type Outcome = bytes | HTTPClientError
 """JSON text in UTF-8, or the reason why there is none."""
@@ -28,19 +29,13 @@ def task_urls(url: str, count: int) -> tuple[str, ...]:
     )
 
 
-async def fetch_json(
-    client: Client,
-    url: str,
-    *,
-    timeout: float,  # noqa: ASYNC109 (the client's own, total for the call)
-    max_bytes: int,
-) -> bytes:
-    """Return the body of the answer to ``GET url``: JSON text, as the upstream wrote it.
+async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
+    """Return the body that ``get(url)`` returns: JSON text, as the upstream wrote it.
 
-    Raises what ``Client.get`` raises, and ``BadResponseError`` for a body that is not JSON in
-    UTF-8 (RFC 8259).
+    Raises what ``get`` raises, and ``BadResponseError`` for a body that is not JSON in UTF-8
+    (RFC 8259).
     """
-    body = await client.get(url, timeout=timeout, max_bytes=max_bytes)
+    body = await get(url)
     try:
         _decoder.decode(body.decode())
     except (ValueError, RecursionError) as error:

@@ -8,6 +8,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from runtime.origins import circuits
+
 logger = logging.getLogger(__name__)
 
 
@@ -23,12 +25,14 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Readiness: 200 when every part the process needs can be reached, else 503 naming the part.
 
-    Answers `{"status": "ok" | "unavailable", "parts": {"database": "ok" | "unreachable"}}`.
+    Answers `{"status": "ok" | "unavailable", "parts": {"database": "ok" | "unreachable"},
+    "circuits": {origin: "closed" | "open" | "half_open"}}`. An open circuit does not make this
+    process unready: the requests would go to one that asks the same server.
     """
     parts = {"database": await sync_to_async(_database)()}
     ready = all(state == "ok" for state in parts.values())
     return JsonResponse(
-        {"status": "ok" if ready else "unavailable", "parts": parts},
+        {"status": "ok" if ready else "unavailable", "parts": parts, "circuits": circuits()},
         status=200 if ready else 503,
     )
 

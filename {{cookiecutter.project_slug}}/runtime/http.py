@@ -12,6 +12,8 @@ on every transport::
 The environment is read as users expect: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``,
 ``NO_PROXY``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``. Redirects are not followed, cookies are not
 kept, and compression is not asked for: a body small on the wire is small in memory too.
+A call is made once, but aiohttp repeats it at once, and once, where the connection ends before the
+answer begins. ``runtime.origins`` is for calls that are to survive more than that.
 """
 
 import asyncio
@@ -20,7 +22,7 @@ import os
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from functools import cache, lru_cache
 from typing import ClassVar
@@ -65,14 +67,22 @@ class CallTimeoutError(HTTPClientError):
 class BadResponseError(HTTPClientError):
     """A connection, but no complete, successful, acceptable answer on it.
 
-    ``status`` is the answer's status code where that is what is wrong with it.
+    ``status`` is the answer's status code where that is what is wrong with it, ``retry_after`` the
+    text of its ``Retry-After`` header (RFC 9110, section 10.2.3).
     """
 
     type = "bad_response"
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, status: int | None = None, retry_after: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
+
+
+class BrokenAnswerError(BadResponseError):
+    """A connection that ended within the answer, or carried something other than HTTP."""
 
 
 class Client(ABC):
@@ -120,7 +130,7 @@ class AiohttpClient(Client):
         target, proxy = self._prepare(url)
         try:
             async with self._session.get(target, proxy=proxy, allow_redirects=False) as response:
-                _check_status(response.status)
+                _check_status(response.status, response.headers)
                 return await _read(response.content.iter_any(), max_bytes)
         except aiohttp.ClientConnectorDNSError as error:
             raise _dns_error() from error
@@ -160,7 +170,7 @@ class HttpxClient(Client):
             # Straight to the transport: AsyncClient would build the request again for each call.
             response = await self._transport(proxy).handle_async_request(request)
             async with aclosing(response):
-                _check_status(response.status_code)
+                _check_status(response.status_code, response.headers)
                 return await _read(response.aiter_raw(), max_bytes)
         except (httpx.ConnectError, httpx.ProxyError) as error:
             raise (_dns_error() if _is_dns(error) else _connect_error()) from error
@@ -262,11 +272,12 @@ def _httpx_request(url: str) -> tuple[httpx.Request, str | None]:
     return httpx.Request("GET", url, headers=HEADERS), proxy_for(url)
 
 
-def _check_status(status: int) -> None:
+def _check_status(status: int, headers: Mapping[str, str]) -> None:
     if 200 <= status < 300:
         return
     note = " (a redirect, which is not followed)" if 300 <= status < 400 else ""
-    raise BadResponseError(f"The server answered with status {status}{note}.", status)
+    message = f"The server answered with status {status}{note}."
+    raise BadResponseError(message, status, headers.get("Retry-After"))
 
 
 async def _read(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
@@ -295,5 +306,5 @@ def _connect_error() -> ConnectError:
     return ConnectError("No connection to the server could be made.")
 
 
-def _broken_answer() -> BadResponseError:
-    return BadResponseError("The server's answer was cut off or is not valid HTTP.")
+def _broken_answer() -> BrokenAnswerError:
+    return BrokenAnswerError("The server's answer was cut off or is not valid HTTP.")

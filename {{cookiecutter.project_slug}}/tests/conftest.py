@@ -16,6 +16,11 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_known_of_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.origins._origins", {})
+
+
 @pytest.fixture(params=["aiohttp", "httpx"])
 def transport(request: pytest.FixtureRequest, settings: Settings) -> str:
     """Run the test on each HTTP transport."""

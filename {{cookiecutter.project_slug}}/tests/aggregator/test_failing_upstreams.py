@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 
 import httpx
 import pytest
@@ -26,6 +27,35 @@ async def broken(call: Call) -> None:
 
 async def redirect(call: Call) -> None:
     await call.reply(b"", "301 Moved Permanently", "Location: /login")
+
+
+async def redirect_to_itself(call: Call) -> None:
+    await call.reply(b"", "307 Temporary Redirect", f"Location: {call.target}")
+
+
+async def utf16(call: Call) -> None:
+    body = '{"task_id": 1}'.encode("utf-16")
+    await call.reply(body, "200 OK", "Content-Type: application/json; charset=utf-16")
+
+
+async def compressed(call: Call) -> None:
+    await call.reply(gzip.compress(b"{}"), "200 OK", "Content-Encoding: gzip")
+
+
+async def mislabelled(call: Call) -> None:
+    await call.reply(b'{"task_id": ', "200 OK", "Content-Encoding: br", "Content-Type: image/png")
+
+
+async def endless_head(call: Call) -> None:
+    await call.send(b"HTTP/1.1 200 OK\r\n")
+    while not call.reader.at_eof():
+        await call.send(b"X-Filler: " + b"x" * 1000 + b"\r\n")
+
+
+async def endless_line(call: Call) -> None:
+    await call.send(b"HTTP/1.1 200 OK\r\nX-Filler: ")
+    while not call.reader.at_eof():
+        await call.send(b"x" * 1000)
 
 
 async def truncated(call: Call) -> None:
@@ -61,6 +91,12 @@ MISBEHAVIOUR = [
     (not_found, "bad_response"),
     (broken, "bad_response"),
     (redirect, "bad_response"),
+    (redirect_to_itself, "bad_response"),
+    (utf16, "bad_response"),
+    (compressed, "bad_response"),
+    (mislabelled, "bad_response"),
+    (endless_head, "bad_response"),
+    (endless_line, "bad_response"),
     (truncated, "bad_response"),
     (reset, "bad_response"),
     (endless, "bad_response"),

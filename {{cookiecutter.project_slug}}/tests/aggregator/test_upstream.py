@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import pytest
 from pytest_django import Settings
@@ -40,7 +41,8 @@ async def fetch(body: bytes) -> bytes:
         await call.reply(body)
 
     async with serve_upstream(answer) as upstream, http_client() as client:
-        return await fetch_json(client, upstream.url, timeout=30, max_bytes=1_000_000)
+        get = partial(client.get, timeout=30, max_bytes=1_000_000)
+        return await fetch_json(get, upstream.url)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ async def test_readyz_asks_the_database() -> None:
     response = await AsyncClient().get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "parts": {"database": "ok"}}
+    assert response.json() == {"status": "ok", "parts": {"database": "ok"}, "circuits": {}}
 
 
 def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
@@ -30,7 +30,11 @@ def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
         alive = fetch(f"{url}/healthz")
 
     assert response.status_code == 503
-    assert response.json() == {"status": "unavailable", "parts": {"database": "unreachable"}}
+    assert response.json() == {
+        "status": "unavailable",
+        "parts": {"database": "unreachable"},
+        "circuits": {},
+    }
     assert alive.status_code == 200
 
 

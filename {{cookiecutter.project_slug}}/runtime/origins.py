@@ -1,0 +1,78 @@
+"""The servers that are called: what is known of each, and how a call survives its failures.
+
+The place to start where an app calls another server::
+
+    origin = origin_of(url)
+    async with http_client() as client:
+        body = await origin.get(client, url, timeout=10.0, max_bytes=1_048_576, until=until)
+
+What is known is shared by all requests of the process, and lost with it.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from runtime.breaker import Breaker
+from runtime.budget import Budget
+from runtime.hedge import Hedge
+from runtime.http import Client
+from runtime.retry import retried
+
+RETRIED_CALLS = 0.1
+RETRY_BURST = 10
+
+
+class Origin:
+    """One server: scheme, host and port (RFC 6454)."""
+
+    def __init__(self, name: str) -> None:
+        self.breaker = Breaker(
+            name,
+            percent=settings.HTTP_BREAKER_PERCENT,
+            seconds=settings.HTTP_BREAKER_SECONDS,
+        )
+        self.hedge = Hedge()
+        self.retry_budget = Budget(RETRIED_CALLS, RETRY_BURST, full=True)
+
+    async def get(
+        self,
+        client: Client,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 (the client's own, total for each attempt)
+        max_bytes: int,
+        until: float,
+    ) -> bytes:
+        """Return what ``client.get`` returns: retried, hedged, and behind the circuit breaker.
+
+        Each attempt takes ``timeout`` seconds at most; none begins after ``until``, in the time of
+        the event loop. Raises what ``client.get`` raises, and ``CircuitOpenError``.
+        """
+        call: Callable[[], Awaitable[bytes]]
+        call = partial(client.get, url, timeout=timeout, max_bytes=max_bytes)
+        call = partial(self.breaker.call, call)
+        if settings.HTTP_HEDGING:
+            call = partial(self.hedge.call, call)
+        return await retried(
+            call, retries=settings.HTTP_RETRIES, budget=self.retry_budget, until=until
+        )
+
+
+_origins: dict[str, Origin] = {}
+
+
+def origin_of(url: str) -> Origin:
+    """Return the one server that ``url`` is on."""
+    parts = urlsplit(url)
+    name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    if name not in _origins:
+        _origins[name] = Origin(name)
+    return _origins[name]
+
+
+def circuits() -> dict[str, str]:
+    """Return the state of the circuit to each server: ``closed``, ``open`` or ``half_open``."""
+    return {name: str(origin.breaker.state) for name, origin in _origins.items()}

@@ -1,0 +1,248 @@
+"""What the aggregator does about upstreams that fail, beyond saying so."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from pytest_django import Settings
+
+from runtime.http import HTTPClientError
+from runtime.origins import circuits
+from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
+from tests.servers import PROJECT, Answer, Call, serve_upstream
+
+
+async def hang(call: Call) -> None:
+    await call.closed()
+
+
+async def reset(call: Call) -> None:
+    await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,")
+    call.reset()
+
+
+async def garbage(call: Call) -> None:
+    await call.send(b"\x16\x03\x01 hello\r\n\r\n")
+
+
+async def busy(call: Call) -> None:
+    await call.reply(b"", "503 Service Unavailable")
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("runtime.retry.sleep", sleep)
+
+
+async def test_seven_results_and_three_errors_and_then_ten_results(
+    live_url: str, settings: Settings
+) -> None:
+    misbehaviour: dict[int, Answer] = {2: hang, 5: reset, 8: garbage}
+
+    async def answer(call: Call) -> None:
+        await misbehaviour.get(task_id(call), echo)(call)
+
+    settings.AGGREGATOR_TIMEOUT = 2.0
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        first = await ask(live_url + AGGREGATED)
+        misbehaviour.clear()
+        settings.AGGREGATOR_TIMEOUT = 30.0
+        second = await ask(live_url + AGGREGATED)
+        assert upstream.in_flight == 0
+        assert circuits() == {upstream.url.rstrip("/"): "closed"}
+
+    assert first.status_code == 200
+    responses = first.json()["responses"]
+    types = {
+        failed["task_id"]: failed["error"]["type"] for failed in responses if "error" in failed
+    }
+    assert types == {2: "timeout", 5: "bad_response", 8: "bad_response"}
+    assert [answer for answer in responses if "error" not in answer] == [
+        {"task_id": number} for number in (0, 1, 3, 4, 6, 7, 9)
+    ]
+    assert first.json()["errors"] == 3
+    assert second.json()["responses"] == echoes(10)
+    assert "errors" not in second.json()
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("misbehave", [reset, busy])
+async def test_passing_failure_is_not_seen(
+    live_url: str, settings: Settings, misbehave: Answer
+) -> None:
+    asked: set[int] = set()
+
+    async def answer(call: Call) -> None:
+        repeated = task_id(call) in asked
+        asked.add(task_id(call))
+        await (echo if repeated else misbehave)(call)
+
+    settings.AGGREGATOR_FAN_OUT = 5
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        response = await ask(live_url + AGGREGATED)
+    assert response.json()["responses"] == echoes(5)
+    assert "errors" not in response.json()
+    assert len(upstream.calls) == 10
+
+
+async def test_retry_after_beyond_the_deadline_is_not_waited_for(
+    live_url: str, settings: Settings
+) -> None:
+    async def answer(call: Call) -> None:
+        await call.reply(b"", "429 Too Many Requests", "Retry-After: 3600")
+
+    settings.AGGREGATOR_DEADLINE = 50.0
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        response = await ask(live_url + AGGREGATED)
+    assert response.status_code == 502
+    assert len(upstream.calls) == 10
+    assert response.json()["responses"][0]["error"] == {
+        "type": "bad_response",
+        "message": "The server answered with status 429.",
+    }
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_dead_upstream_is_not_hammered_and_then_left_alone(
+    live_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("runtime.breaker.monotonic", lambda: now)
+    behaviour = busy
+
+    async def answer(call: Call) -> None:
+        await behaviour(call)
+
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+
+        settings.AGGREGATOR_FAN_OUT = 100
+        failed = await ask(live_url + AGGREGATED)
+        calls = len(upstream.calls)
+        assert 100 <= calls <= 120
+        assert failed.status_code == 502
+        assert error_types(failed.json()) == ["bad_response"] * 100
+
+        settings.AGGREGATOR_FAN_OUT = 10
+        refused = await ask(live_url + AGGREGATED)
+        assert len(upstream.calls) == calls
+        assert refused.status_code == 502
+        assert error_types(refused.json()) == ["circuit_open"] * 10
+
+        now = settings.HTTP_BREAKER_SECONDS
+        behaviour = echo
+        probed = await ask(live_url + AGGREGATED)
+        assert len(upstream.calls) == calls + 1
+        assert probed.status_code == 200
+        assert sorted(error_types(probed.json())) == ["circuit_open"] * 9
+
+        assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(10)
+
+
+def error_types(answer: dict[str, list[dict[str, dict[str, str]]]]) -> list[str]:
+    return [failed["error"]["type"] for failed in answer["responses"] if "error" in failed]
+
+
+async def test_client_that_leaves_ends_the_pauses(
+    live_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Semaphore(0), threading.Semaphore(0)
+
+    async def sleep(_: float) -> None:
+        begun.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.release()
+
+    monkeypatch.setattr("runtime.retry.sleep", sleep)
+    async with serve_upstream(busy) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        request = asyncio.create_task(ask(live_url + AGGREGATED))
+        await asyncio.to_thread(acquire, begun, 10)
+        request.cancel()
+        await asyncio.to_thread(acquire, ended, 10)
+    assert len(upstream.calls) == 10
+
+
+def acquire(semaphore: threading.Semaphore, times: int) -> None:
+    for _ in range(times):
+        semaphore.acquire()
+
+
+@pytest.fixture
+def _half_a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the calls of a fan-out of ten look as if each had taken 0.5 s."""
+    monkeypatch.setattr("runtime.hedge.perf_counter", count(0, 0.05).__next__)
+
+
+@pytest.mark.usefixtures("_half_a_second_each")
+async def test_hedged_call_answers_in_place_of_one_that_hangs(
+    live_url: str, settings: Settings
+) -> None:
+    settings.HTTP_HEDGING = True
+    slow: Iterator[str] = iter([])
+    left = asyncio.Event()
+
+    async def answer(call: Call) -> None:
+        if task_id(call) == 3 and next(slow, None):
+            await call.closed()
+            left.set()
+        else:
+            await echo(call)
+
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        for _ in range(10):
+            assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(10)
+        slow = iter(["first copy"])
+        assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(10)
+        await left.wait()
+
+
+@pytest.mark.usefixtures("_half_a_second_each")
+async def test_client_that_leaves_ends_both_copies(live_url: str, settings: Settings) -> None:
+    settings.HTTP_HEDGING = True
+    slow = False
+    hanging = 0
+    both = asyncio.Event()
+
+    async def answer(call: Call) -> None:
+        nonlocal hanging
+        if not slow:
+            await echo(call)
+            return
+        hanging += 1
+        if hanging == 11:
+            both.set()
+        await call.closed()
+
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        for _ in range(10):
+            await ask(live_url + AGGREGATED)
+        slow = True
+        request = asyncio.create_task(ask(live_url + AGGREGATED))
+        await both.wait()
+        request.cancel()
+        await upstream.all_closed.wait()
+
+
+def test_every_type_of_error_is_in_the_readme() -> None:
+    types = {error.type for error in subclasses(HTTPClientError)}
+    readme = (PROJECT / "README.md").read_text()
+    assert {name for name in types if f"`{name}`" not in readme} == set()
+
+
+def subclasses(error: type[HTTPClientError]) -> Iterator[type[HTTPClientError]]:
+    for subclass in error.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
