@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.fan_out import cost_per_call, slow_upstream
+from benchmarks.hedging import hedging
 from benchmarks.limits import raise_open_files_limit
 from benchmarks.lineup import ROOT
 from benchmarks.load import require_wrk
@@ -19,6 +20,7 @@ FAMILIES = {
     "aggregator": aggregator,
     "slow-upstream": slow_upstream,
     "cost": cost_per_call,
+    "hedging": hedging,
     "streams": streams,
     "sync": sync_view,
     "rendering": rendering,

@@ -1,6 +1,6 @@
 """Who takes part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +17,7 @@ class Contender:
     django_settings: str | None = None
     on_project_python: bool = False
     in_project_folder: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 def _startproject(name: str, colour: str, package: str) -> Contender:
@@ -39,6 +40,7 @@ RENDERED = Contender(
     on_project_python=True,
     in_project_folder=True,
 )
+HEDGED = replace(RENDERED, name="rendered project, hedging", variables=(("HTTP_HEDGING", "true"),))
 FASTAPI_HTTPX = Contender(
     "FastAPI + httpx",
     "#f28e2b",

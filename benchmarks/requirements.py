@@ -4,9 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import ge, le
 
-from benchmarks import rendering, streams
+from benchmarks import hedging, rendering, streams
 from benchmarks.fan_out import cost_work, elapsed_work
-from benchmarks.lineup import ARTICLE, FASTAPI_AIOHTTP, FASTAPI_HTTPX, RENDERED, STOCK, Contender
+from benchmarks.lineup import (
+    ARTICLE,
+    FASTAPI_AIOHTTP,
+    FASTAPI_HTTPX,
+    HEDGED,
+    RENDERED,
+    STOCK,
+    Contender,
+)
 from benchmarks.results import Results, Spread, ratio
 from benchmarks.throughput import AGGREGATOR_CLIENTS, HELLO, SYNC, aggregator_work
 
@@ -49,6 +57,7 @@ def requirements(results: Results) -> list[Requirement]:
         rate_requirement(results, HELLO, "hello", STOCK, 7),
         *aggregator_requirements(results),
         *fan_out_requirements(results),
+        *hedging_requirements(results),
         Requirement(
             f"{streams.STREAMS:,} open SSE streams: threads added",
             AT_MOST,
@@ -86,6 +95,14 @@ def fan_out_requirements(results: Results) -> Iterator[Requirement]:
             results.values(small, RENDERED.name, figure),
         )
         yield Requirement(f"fan-out 1,000: times the {figure} at 10", AT_MOST, 1.5, growth)
+
+
+def hedging_requirements(results: Results) -> Iterator[Requirement]:
+    hedged = results.values(hedging.WORK, HEDGED.name, "p99 ms")
+    shorter = ratio(hedged, results.values(hedging.WORK, RENDERED.name, "p99 ms"))
+    yield Requirement("1 slow call of 100: p99 hedged, times unhedged", AT_MOST, 0.5, shorter)
+    extra = results.spread(hedging.WORK, HEDGED.name, "extra calls %")
+    yield Requirement("1 slow call of 100: extra calls, %", AT_MOST, 5, extra)
 
 
 def rate_requirement(

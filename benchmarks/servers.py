@@ -137,8 +137,9 @@ def serving(
 
 
 def environment(contender: Contender, port: int, upstream_url: str, fan_out: int) -> dict[str, str]:
-    """The environment of one server: the same for all, nothing inherited but the search path.
+    """The environment of one server: the same for all but for what makes up the contender.
 
+    Nothing is inherited but the search path.
     Proxies, certificates and Django settings of the caller's shell stay out of the measurement.
     """
     variables = {
@@ -155,6 +156,7 @@ def environment(contender: Contender, port: int, upstream_url: str, fan_out: int
         "AGGREGATOR_FAN_OUT": str(fan_out),
         "SYNC_API_DELAY": "0",
     }
+    variables.update(contender.variables)
     if contender.django_settings:
         variables["DJANGO_SETTINGS_MODULE"] = contender.django_settings
     return variables

@@ -10,13 +10,14 @@ import pytest
 
 from benchmarks import load, proc, report
 from benchmarks.fan_out import cost_work
+from benchmarks.hedging import calls_of
 from benchmarks.lineup import RENDERED, STOCK
 from benchmarks.machine import installed_in, require_same
 from benchmarks.requirements import AT_LEAST, AT_MOST, Requirement, requirements
 from benchmarks.results import Figures, MeasurementError, Results, Spread, number, ratio
 from benchmarks.run import Run
 from benchmarks.throughput import HELLO, load_seconds
-from benchmarks.upstream import upstream
+from benchmarks.upstream import Delays, upstream
 
 WRK_OUTPUT = """\
 Running 3s test @ http://127.0.0.1:8000/hello/
@@ -125,6 +126,15 @@ def test_slow_servers_are_measured_longer(rate: float, seconds: int) -> None:
 def test_upstream_answers_the_task_it_is_asked_for() -> None:
     with upstream() as url, urlopen(f"{url}?task_id=7") as answer:  # noqa: S310
         assert json.load(answer) == {"message": "Hello World!", "task_id": "7"}
+
+
+def test_upstream_is_slow_every_so_many_calls_and_counts_them() -> None:
+    delays = Delays(0.0, slow=0.5, slow_every=3)
+    assert [delays.next() for _ in range(6)] == [0.0, 0.0, 0.5, 0.0, 0.0, 0.5]
+    with upstream() as url:
+        for _ in range(3):
+            urlopen(url).close()  # noqa: S310
+        assert calls_of(url) == 3
 
 
 def test_process_figures_count_threads_memory_and_processor_time() -> None:
