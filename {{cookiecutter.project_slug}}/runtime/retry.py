@@ -3,9 +3,10 @@
 import asyncio
 from asyncio import sleep
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from random import uniform
+from time import time
+
+from django.utils.http import parse_http_date_safe
 
 from runtime.breaker import CircuitOpenError
 from runtime.budget import Budget
@@ -74,8 +75,5 @@ def seconds_asked_for(error: HTTPClientError) -> float:
     text = getattr(error, "retry_after", None) or ""
     if text.isascii() and text.isdigit():
         return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    return max(0.0, (moment.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds())
+    moment = parse_http_date_safe(text)
+    return 0.0 if moment is None else max(0.0, moment - time())
