@@ -37,16 +37,10 @@ class Origin:
         self.hedge = Hedge()
         self.retry_budget = Budget(RETRIED_CALLS, RETRY_BURST, full=True)
 
-    async def get(
-        self,
-        client: Client,
-        url: str,
-        *,
-        timeout: float,  # noqa: ASYNC109 (the client's own, total for each attempt)
-        max_bytes: int,
-        until: float,
-    ) -> bytes:
-        """Return what ``client.get`` returns: retried, hedged, and behind the circuit breaker.
+    def get(
+        self, client: Client, url: str, *, timeout: float, max_bytes: int, until: float
+    ) -> Awaitable[bytes]:
+        """Await what ``client.get`` returns: retried, hedged, and behind the circuit breaker.
 
         Each attempt takes ``timeout`` seconds at most; none begins after ``until``, in the time of
         the event loop. Raises what ``client.get`` raises, and ``CircuitOpenError``.
@@ -56,9 +50,7 @@ class Origin:
         call = partial(self.breaker.call, call)
         if settings.HTTP_HEDGING:
             call = partial(self.hedge.call, call)
-        return await retried(
-            call, retries=settings.HTTP_RETRIES, budget=self.retry_budget, until=until
-        )
+        return retried(call, retries=settings.HTTP_RETRIES, budget=self.retry_budget, until=until)
 
 
 _origins: dict[str, Origin] = {}
