@@ -1,8 +1,10 @@
 """Many calls at once: bounded, with a deadline, and none of them outlives its caller."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
@@ -11,8 +13,19 @@ from aggregator.upstream import Outcome, fetch_json, task_urls, upstream_url
 from runtime.http import HTTPClientError, http_client
 from runtime.origins import origin_of
 
-type Arrival = tuple[int, Outcome]
-"""The index of a call and its outcome."""
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call that has ended: which one, how, when it began, and how long it took.
+
+    Times are in seconds; `started` counts from the start of all calls. A call that the deadline
+    kept from beginning has `started` at the deadline and took no time.
+    """
+
+    index: int
+    outcome: Outcome
+    started: float
+    elapsed: float
 
 
 class DeadlineExceededError(HTTPClientError):
@@ -22,8 +35,8 @@ class DeadlineExceededError(HTTPClientError):
 
 
 @asynccontextmanager
-async def ask_upstream() -> AsyncIterator[AsyncIterator[Arrival]]:
-    """Ask the upstream once per task id, as the settings say; ``gather`` of the task ids."""
+async def ask_upstream(count: int) -> AsyncIterator[AsyncIterator[Arrival]]:
+    """Ask the upstream for ``count`` task ids, as the settings say; ``gather`` of the task ids."""
     url = upstream_url()
     deadline = settings.AGGREGATOR_DEADLINE
     async with http_client() as client:
@@ -36,7 +49,7 @@ async def ask_upstream() -> AsyncIterator[AsyncIterator[Arrival]]:
         )
         async with gather(
             partial(fetch_json, get),
-            task_urls(url, settings.AGGREGATOR_FAN_OUT),
+            task_urls(url, count),
             concurrency=settings.AGGREGATOR_CONCURRENCY,
             deadline=deadline,
         ) as arrivals:
@@ -51,10 +64,10 @@ async def gather[Item](
     concurrency: int,
     deadline: float,
 ) -> AsyncIterator[AsyncIterator[Arrival]]:
-    """Await ``call(item)`` for each item and yield ``(index, outcome)`` as each one arrives::
+    """Await ``call(item)`` for each item and yield an ``Arrival`` as each one ends::
 
         async with gather(call, items, concurrency=10, deadline=30.0) as arrivals:
-            async for index, outcome in arrivals:
+            async for arrival in arrivals:
                 ...
 
     At most ``concurrency`` calls are in flight. An outcome is what the call returned or the
@@ -88,18 +101,26 @@ async def _call_all[Item](
     deadline: float,
     queue: asyncio.Queue[Arrival | None],
 ) -> None:
+    start = time.perf_counter()
     todo = iter(enumerate(items))
+    begun: dict[int, float] = {}
     unanswered = set(range(len(items)))
+
+    def arrive(index: int, outcome: Outcome) -> None:
+        now = time.perf_counter() - start
+        started = begun.get(index, now)
+        queue.put_nowait(Arrival(index, outcome, started, now - started))
 
     async def worker() -> None:
         for index, item in todo:
+            begun[index] = time.perf_counter() - start
             outcome: Outcome
             try:
                 outcome = await call(item)
             except HTTPClientError as error:
                 outcome = error
             unanswered.discard(index)
-            queue.put_nowait((index, outcome))
+            arrive(index, outcome)
 
     try:
         async with asyncio.timeout(deadline), asyncio.TaskGroup() as workers:
@@ -108,4 +129,4 @@ async def _call_all[Item](
     except TimeoutError:
         message = f"The server did not answer before the deadline of {deadline:g} s."
         for index in sorted(unanswered):
-            queue.put_nowait((index, DeadlineExceededError(message)))
+            arrive(index, DeadlineExceededError(message))

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from aggregator.fan_out import fan_out_from_query
 from aggregator.gather import DeadlineExceededError, ask_upstream
 from aggregator.upstream import outcome_json
 from runtime.http import HTTPClientError
@@ -18,11 +19,12 @@ def sync_api(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
-async def api_aggregated(request: HttpRequest) -> HttpResponse:
+@fan_out_from_query
+async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
     """Ask the upstream once per task id, all at the same time, and answer with all it said."""
     start = time.perf_counter()
-    async with ask_upstream() as arrivals:
-        outcomes = {task_id: outcome async for task_id, outcome in arrivals}
+    async with ask_upstream(fan_out) as arrivals:
+        outcomes = {arrival.index: arrival.outcome async for arrival in arrivals}
     elapsed = time.perf_counter() - start
 
     responses = b", ".join(outcome_json(task_id, outcomes[task_id]) for task_id in sorted(outcomes))

@@ -3,7 +3,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from aggregator.gather import Arrival, DeadlineExceededError, gather
+from aggregator.gather import DeadlineExceededError, gather
+from aggregator.upstream import Outcome
 from runtime.http import BadResponseError
 
 
@@ -13,9 +14,9 @@ async def collect(
     *,
     concurrency: int = 1000,
     deadline: float = 60.0,
-) -> list[Arrival]:
+) -> list[tuple[int, Outcome]]:
     async with gather(call, items, concurrency=concurrency, deadline=deadline) as arrivals:
-        return [arrival async for arrival in arrivals]
+        return [(arrival.index, arrival.outcome) async for arrival in arrivals]
 
 
 async def forever(_: int) -> bytes:
@@ -33,7 +34,7 @@ async def test_outcomes_come_as_they_arrive() -> None:
     async with gather(call, range(3), concurrency=3, deadline=60.0) as arrivals:
         for item in (2, 0, 1):
             answered[item].set()
-            assert await anext(arrivals) == (item, b"%d" % item)
+            assert (await anext(arrivals)).outcome == b"%d" % item
         with pytest.raises(StopAsyncIteration):
             await anext(arrivals)
 
@@ -55,6 +56,19 @@ async def test_calls_in_flight_are_bounded_and_the_bound_is_used(
     arrivals = await collect(call, range(10), concurrency=concurrency)
     assert most == expected
     assert sorted(arrivals) == [(item, b"%d" % item) for item in range(10)]
+
+
+async def test_times_tell_when_each_call_ran() -> None:
+    async def call(item: int) -> bytes:
+        return b"" if item < 2 else await forever(item)
+
+    async with gather(call, range(4), concurrency=1, deadline=0.05) as arrivals:
+        first, second, in_flight, not_begun = [arrival async for arrival in arrivals]
+    assert 0 <= first.started <= first.started + first.elapsed <= second.started
+    assert second.started + second.elapsed <= in_flight.started
+    assert in_flight.elapsed > 0
+    assert not_begun.started >= in_flight.started + in_flight.elapsed
+    assert not_begun.elapsed == 0
 
 
 async def test_failed_call_is_an_outcome() -> None:
@@ -112,7 +126,7 @@ async def test_leaving_the_block_ends_the_calls() -> None:
             ended.append(item)
 
     async with gather(call, range(4), concurrency=4, deadline=60.0) as arrivals:
-        assert await anext(arrivals) == (0, b"first")
+        assert (await anext(arrivals)).outcome == b"first"
         assert not ended
     assert sorted(ended) == [1, 2, 3]
 

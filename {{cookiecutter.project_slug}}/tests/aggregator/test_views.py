@@ -1,6 +1,7 @@
 import asyncio
 import json
 import re
+from reprlib import repr as short_repr
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -61,6 +62,27 @@ async def test_default_upstream_is_our_own_sync_api(live_url: str, settings: Set
         {"message": "Hello World!", "task_id": str(number)} for number in range(10)
     ]
     assert re.fullmatch(r"fetch executed in \d+\.\d\d seconds\.", answer["debug_message"])
+
+
+@pytest.mark.parametrize("count", [1, 25])
+async def test_query_chooses_the_number_of_calls(
+    live_url: str, settings: Settings, count: int
+) -> None:
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        answer = (await ask(f"{live_url}{AGGREGATED}?fan_out={count}")).json()
+    assert answer["responses"] == echoes(count)
+
+
+@pytest.mark.parametrize("value", ["0", "1001", "-1", "1.5", "ten", "", "007", "²", "9" * 5000])
+async def test_bad_number_of_calls_is_refused_in_one_sentence(
+    async_client: AsyncClient, value: str
+) -> None:
+    response = await async_client.get(AGGREGATED, {"fan_out": value})
+    assert response.status_code == 400
+    accepted = "a whole number from 1 to 1000"
+    message = f"fan_out is {short_repr(value)}, but it must be {accepted}."
+    assert response.json() == {"error": {"type": "bad_request", "message": message}}
 
 
 async def test_all_calls_are_in_flight_at_once_and_answered_in_order(

@@ -1,0 +1,39 @@
+"""How many calls an aggregation makes, where the request may choose."""
+
+import re
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from reprlib import repr as short_repr
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+MAX_FAN_OUT = 1000  # As in the settings.
+
+type View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
+type FanOutView = Callable[[HttpRequest, int], Coroutine[Any, Any, HttpResponseBase]]
+
+
+def fan_out_from_query(view: FanOutView) -> View:
+    """Pass the number in `?fan_out=N` to the view, or `settings.AGGREGATOR_FAN_OUT` without it.
+
+    A bad number is answered with status 400 and one sentence.
+    """
+
+    @wraps(view)
+    async def wrapper(request: HttpRequest) -> HttpResponseBase:
+        value = request.GET.get("fan_out")
+        if value is None:
+            return await view(request, settings.AGGREGATOR_FAN_OUT)
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", value) or int(value) > MAX_FAN_OUT:
+            message = (
+                f"fan_out is {short_repr(value)},"
+                f" but it must be a whole number from 1 to {MAX_FAN_OUT}."
+            )
+            error = {"type": "bad_request", "message": message}
+            return JsonResponse({"error": error}, status=400)
+        return await view(request, int(value))
+
+    return wrapper
