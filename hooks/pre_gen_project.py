@@ -19,7 +19,7 @@ ANSWERS = r"""
 {{ cookiecutter | tojson }}
 """.strip()
 
-PROJECT_PACKAGES = frozenset({"aggregator", "config", "runtime", "tests"})
+PROJECT_PACKAGES = frozenset({"aggregator", "config", "live", "runtime", "tests"})
 DEPENDENCIES = frozenset(
     """
     aiohappyeyeballs aiohttp aiosignal anyio asgiref ast_serialize attr attrs certifi cffi

@@ -7,11 +7,12 @@ import pytest
 
 from tests.template import python, run
 
-FEATURES = ["aggregator"]
+# Each with those that have to be dropped before it.
+FEATURES = {"aggregator": ["live"], "live": []}
 
 
-@pytest.mark.parametrize("app", FEATURES)
-def test_feature_can_be_dropped(project: Path, tmp_path: Path, app: str) -> None:
+@pytest.mark.parametrize("feature", FEATURES)
+def test_feature_can_be_dropped(project: Path, tmp_path: Path, feature: str) -> None:
     rest = tmp_path / "rest"
     # Left out is also what other tests write into the project meanwhile.
     shutil.copytree(
@@ -19,9 +20,10 @@ def test_feature_can_be_dropped(project: Path, tmp_path: Path, app: str) -> None
         rest,
         ignore=shutil.ignore_patterns(".venv", ".*_cache", ".coverage*", "*.sqlite3*"),
     )
-    drop(rest, app)
+    for app in [*FEATURES[feature], feature]:
+        drop(rest, app)
 
-    assert app not in [path.name for path in rest.iterdir()]
+    assert feature not in [path.name for path in rest.iterdir()]
     run(rest, str(python(project)), "-m", "pytest")
     run(rest, str(python(project)), "-m", "ruff", "check")
     run(rest, str(python(project)), "-m", "mypy", ".")

@@ -18,7 +18,7 @@ FILES_WITH_JINJA = {
     "config/settings.py",
     "pyproject.toml",
 }
-COPIED = {"config/templates/home.html", ".github/workflows/ci.yml"}
+COPIED = {"live/templates/live/page.html", ".github/workflows/ci.yml"}
 
 
 def files(project: Path) -> list[Path]:

@@ -1,13 +1,11 @@
 """Which URL is answered by which view."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from config.views import home
-
-urlpatterns = [
-    path("", home, name="home"),
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("runtime.urls")),
     path("", include("aggregator.urls")),
+    path("", include("live.urls")),
     path("admin/", admin.site.urls),
 ]

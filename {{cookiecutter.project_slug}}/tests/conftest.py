@@ -1,6 +1,9 @@
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync
 from pytest_django import Settings
 
 from config.asgi import application
@@ -33,3 +36,22 @@ def live_url() -> Iterator[str]:
     """The URL of the project, served by one real uvicorn for all tests."""
     with serve_app(application) as url:
         yield url
+
+
+@pytest.fixture
+def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The functions that went through sync_to_async() and the threads that were started."""
+    hops: list[str] = []
+    call, start = SyncToAsync.__call__, threading.Thread.start
+
+    async def counted_call(self: SyncToAsync[..., Any], *args: Any, **kwargs: Any) -> Any:
+        hops.append(f"sync_to_async({self.func!r})")
+        return await call(self, *args, **kwargs)
+
+    def counted_start(self: threading.Thread) -> None:
+        hops.append(f"start of the thread {self.name}")
+        start(self)
+
+    monkeypatch.setattr(SyncToAsync, "__call__", counted_call)
+    monkeypatch.setattr(threading.Thread, "start", counted_start)
+    return hops

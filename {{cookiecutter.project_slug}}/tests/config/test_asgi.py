@@ -21,7 +21,7 @@ def test_http_is_answered_with_security_headers() -> None:
 
 def test_static_files_are_served() -> None:
     with serve_process() as (_, url):
-        assert "--accent" in fetch(f"{url}/static/home.css").text
+        assert "body" in fetch(f"{url}/static/admin/css/base.css").text
 
 
 async def test_websocket_is_refused_before_its_handshake() -> None:

@@ -61,10 +61,10 @@ def test_serves_until_interrupted(tmp_path: Path) -> None:
         log.append(line)
         if "Uvicorn running" in line:
             break
-    home = fetch(f"http://127.0.0.1:{port}/")
-    style = fetch(f"http://127.0.0.1:{port}/static/home.css")
+    alive = fetch(f"http://127.0.0.1:{port}/healthz")
+    style = fetch(f"http://127.0.0.1:{port}/static/admin/css/base.css")
     server.send_signal(signal.SIGINT)
     server.communicate()
 
     assert not any("WARNING" in line for line in log)
-    assert (home.status_code, style.status_code) == (200, 200)
+    assert (alive.status_code, style.status_code) == (200, 200)

@@ -1,0 +1,86 @@
+// What is known of a run while its reports come in. Times are in seconds since its start.
+
+export class Run {
+  #begun = performance.now();
+  #elapsed;
+  #next;
+  #timed = true;
+
+  constructor(count) {
+    this.count = count;
+    this.finished = 0;
+    this.failed = 0;
+    this.failures = new Map();
+    this.calls = Array.from({ length: count }, (_, index) => ({ index, state: "waiting" }));
+    this.#begin(count);
+  }
+
+  /** Take a report and return the calls that it changed. */
+  receive(name, details) {
+    if (name === "start") return this.#start(details);
+    if (name === "result") return this.#result(details);
+    return this.end(details.elapsed);
+  }
+
+  /** The run is over, or nobody follows it any longer. Return the calls that were not answered. */
+  end(elapsed = this.elapsed) {
+    this.#elapsed = elapsed;
+    const lost = this.calls.filter(({ state }) => state === "running" || state === "waiting");
+    for (const call of lost) {
+      call.state = "lost";
+      call.started ??= elapsed;
+    }
+    return lost;
+  }
+
+  get over() {
+    return this.#elapsed !== undefined;
+  }
+
+  get elapsed() {
+    return this.#elapsed ?? (performance.now() - this.#begun) / 1000;
+  }
+
+  /** What the calls have taken so far, added up; undefined if the transport does not tell. */
+  get sum() {
+    let sum = 0;
+    for (const { state, started, elapsed } of this.calls) {
+      if (state === "running") sum += this.elapsed - started;
+      else sum += elapsed ?? 0;
+    }
+    return this.#timed ? sum : undefined;
+  }
+
+  #start({ concurrency }) {
+    this.#begun = performance.now();
+    for (const call of this.calls) call.state = "waiting";
+    this.#begin(concurrency);
+    return this.calls;
+  }
+
+  // Calls begin in the order of their index: each one that ends lets the next one begin.
+  #begin(concurrency) {
+    this.#next = concurrency;
+    for (const call of this.calls.slice(0, concurrency)) {
+      Object.assign(call, { state: "running", started: 0 });
+    }
+  }
+
+  #result({ index, ok, started = 0, elapsed, response }) {
+    const call = this.calls[index];
+    Object.assign(call, { state: ok ? "ok" : "failed", started, elapsed });
+    this.#timed &&= elapsed !== undefined;
+    if (!ok) {
+      call.error = response.error;
+      this.failed += 1;
+      this.failures.set(call.error.message, (this.failures.get(call.error.message) ?? 0) + 1);
+    }
+    this.finished += 1;
+    const next = this.calls[this.#next];
+    if (!next) return [call];
+    this.#next += 1;
+    if (next.state !== "waiting") return [call];
+    Object.assign(next, { state: "running", started: this.elapsed });
+    return [call, next];
+  }
+}

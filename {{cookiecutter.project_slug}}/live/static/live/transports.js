@@ -1,0 +1,53 @@
+// How the reports of a run reach this page. A transport is a function (url, receive, signal): it
+// asks the URL, calls receive(name, details) for each report, and returns a promise. That is
+// fulfilled after `done`, and rejected with a sentence for people if the run cannot be followed.
+
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
+function overEvents(url, receive, signal) {
+  return new Promise((fulfil, reject) => {
+    const source = new EventSource(url);
+    const end = (settle, value) => {
+      source.close();
+      settle(value);
+    };
+    for (const name of ["start", "result", "done"]) {
+      source.addEventListener(name, (event) => {
+        receive(name, JSON.parse(event.data));
+        if (name === "done") end(fulfil);
+      });
+    }
+    source.addEventListener("error", () => {
+      // CLOSED: the answer is no stream. Otherwise the browser is about to connect again, which
+      // would begin a new run; that is for the person to decide.
+      const refused = source.readyState === EventSource.CLOSED;
+      end(reject, new Error(refused ? "The server refused the stream." : "The connection was lost."));
+    });
+    signal.addEventListener("abort", () => end(reject, signal.reason), { once: true });
+  });
+}
+
+// The one JSON answer says what became of each call, but not when, nor what they took in all.
+async function overJSON(url, receive, signal) {
+  const begun = performance.now();
+  const answer = await fetchJSON(url, signal);
+  if (!answer.responses) throw new Error(answer.error.message);
+  const { responses, errors = 0 } = answer;
+  for (const [index, response] of responses.entries()) {
+    const ok = errors === 0 || !response?.error?.type;
+    receive("result", { index, ok, response });
+  }
+  receive("done", { elapsed: (performance.now() - begun) / 1000 });
+}
+
+async function fetchJSON(url, signal) {
+  try {
+    const response = await fetch(url, { signal, cache: "no-store" });
+    return await response.json();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    const cut = error instanceof SyntaxError;
+    throw new Error(cut ? "The answer is no JSON." : "The connection was lost.", { cause: error });
+  }
+}
+
+export const transports = { sse: overEvents, json: overJSON };

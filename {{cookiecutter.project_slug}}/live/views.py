@@ -1,0 +1,47 @@
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_safe
+
+from aggregator.fan_out import MAX_FAN_OUT, fan_out_from_query
+from live.run import follow_run
+from live.sse import Event, EventStreamResponse
+
+DONE = "done"
+
+
+@require_safe
+async def page(request: HttpRequest) -> HttpResponse:
+    """Show a fan-out as it happens, with links to all that can be asked."""
+    context = {
+        "site_name": settings.SITE_NAME,
+        "fan_out": settings.AGGREGATOR_FAN_OUT,
+        "max_fan_out": MAX_FAN_OUT,
+    }
+    return render(request, "live/page.html", context)
+
+
+@require_GET
+@fan_out_from_query
+async def api_stream(request: HttpRequest, fan_out: int) -> HttpResponseBase:
+    """Ask the upstream like api_aggregated/, and send each answer as an event when it arrives.
+
+    A browser connects again when a stream has ended. If it has seen the end of a run, which its
+    Last-Event-ID tells, status 204 asks it to stay away. A run that was cut off cannot go on, so
+    a new one begins.
+    """
+    if request.headers.get("Last-Event-ID") == DONE:
+        return HttpResponse(status=204)
+    return EventStreamResponse(_events(fan_out))
+
+
+async def _events(count: int) -> AsyncGenerator[Event]:
+    number = 0
+    async with aclosing(follow_run(count)) as reports:
+        async for name, details in reports:
+            yield Event(details, event=name, id=DONE if name == "done" else str(number))
+            number += 1

@@ -1,0 +1,222 @@
+"""The fan-out as server-sent events."""
+
+import asyncio
+import json
+import signal
+from typing import Any
+
+import httpx
+import pytest
+from django.test import AsyncClient
+from pytest_django import Settings
+
+from tests.servers import Call, barrier, serve_process, serve_upstream
+
+STREAM = "/async/api_stream/"
+
+
+def task_id(call: Call) -> int:
+    return int(call.target.rpartition("task_id=")[2])
+
+
+async def echo(call: Call) -> None:
+    await call.reply(b'{"task_id": %d}' % task_id(call))
+
+
+class Hanging:
+    """Answers nobody, and tells when all calls are in."""
+
+    def __init__(self, count: int) -> None:
+        self.missing = count
+        self.all_in = asyncio.Event()
+
+    async def __call__(self, call: Call) -> None:
+        self.missing -= 1
+        if not self.missing:
+            self.all_in.set()
+        await call.closed()
+
+
+def parse(text: str) -> list[dict[str, Any]]:
+    """The events of a stream, with their data read as JSON."""
+    events = []
+    for block in text.split("\n\n")[:-1]:
+        fields: dict[str, Any] = {}
+        for name, _, value in (line.partition(": ") for line in block.split("\n")):
+            fields[name] = f"{fields[name]}\n{value}" if name == "data" in fields else value
+        events.append(fields | {"data": json.loads(fields["data"])})
+    return events
+
+
+async def ask(url: str, **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+        return await client.get(url)
+
+
+async def test_events_of_a_run(live_url: str, settings: Settings) -> None:
+    async with serve_upstream(barrier(3, echo)) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        response = await ask(f"{live_url}{STREAM}?fan_out=3")
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/event-stream"
+    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["x-accel-buffering"] == "no"
+    start, *results, done = parse(response.text)
+    assert start == {"event": "start", "id": "0", "data": {"count": 3, "concurrency": 3}}
+    assert [result["id"] for result in results] == ["1", "2", "3"]
+    assert {result["event"] for result in results} == {"result"}
+    data = sorted((result["data"] for result in results), key=lambda data: data["index"])
+    for index, result in enumerate(data):
+        assert result["index"] == index
+        assert result["ok"] is True
+        assert result["response"] == {"task_id": index}
+        assert 0 <= result["started"] <= result["started"] + result["elapsed"]
+    assert (done["event"], done["id"]) == ("done", "done")
+    summary = done["data"]
+    assert (summary["ok"], summary["errors"]) == (3, 0)
+    assert summary["sum"] == pytest.approx(sum(result["elapsed"] for result in data), abs=0.001)
+    assert summary["elapsed"] + 0.001 >= max(result["elapsed"] for result in data)
+
+
+async def test_each_result_is_sent_when_it_arrives(live_url: str, settings: Settings) -> None:
+    answered = [asyncio.Event() for _ in range(3)]
+
+    async def answer(call: Call) -> None:
+        await answered[task_id(call)].wait()
+        await echo(call)
+
+    async with serve_upstream(answer) as upstream, httpx.AsyncClient(timeout=60) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        async with client.stream("GET", f"{live_url}{STREAM}?fan_out=3") as response:
+            lines = response.aiter_lines()
+            for index in (2, 0, 1):
+                answered[index].set()
+                async for line in lines:
+                    if '"index"' in line:
+                        break
+                assert json.loads(line.removeprefix("data: "))["index"] == index
+
+
+async def test_failed_call_is_a_result_with_a_typed_error(
+    live_url: str, settings: Settings
+) -> None:
+    async def answer(call: Call) -> None:
+        if task_id(call) == 1:
+            await call.reply(b"<html>")
+        else:
+            await echo(call)
+
+    settings.AGGREGATOR_FAN_OUT = 3
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
+        response = await ask(live_url + STREAM)
+
+    _, *results, done = parse(response.text)
+    (failed,) = [result["data"] for result in results if not result["data"]["ok"]]
+    assert failed["index"] == 1
+    error = {"type": "bad_response", "message": "The server's answer is not JSON."}
+    assert failed["response"] == {"task_id": 1, "error": error}
+    assert (done["data"]["ok"], done["data"]["errors"]) == (2, 1)
+    assert "secret" not in response.text
+
+
+async def test_answer_of_several_lines_stays_json(live_url: str, settings: Settings) -> None:
+    async def answer(call: Call) -> None:
+        await call.reply(b'{\n  "a":\r\n\r\n 1}\r')
+
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        response = await ask(f"{live_url}{STREAM}?fan_out=1")
+
+    _, result, _ = parse(response.text)
+    assert result["data"]["response"] == {"a": 1}
+
+
+async def test_calls_that_wait_their_turn(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_CONCURRENCY = 1
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        response = await ask(f"{live_url}{STREAM}?fan_out=5")
+
+    start, *results, _ = parse(response.text)
+    assert start["data"] == {"count": 5, "concurrency": 1}
+    assert [result["data"]["index"] for result in results] == [0, 1, 2, 3, 4]
+    ends = [result["data"]["started"] + result["data"]["elapsed"] for result in results]
+    starts = [result["data"]["started"] for result in results[1:]]
+    assert all(end <= start + 0.001 for end, start in zip(ends, starts, strict=False))
+
+
+async def test_finished_run_is_not_repeated(live_url: str) -> None:
+    response = await ask(live_url + STREAM, **{"Last-Event-ID": "done"})
+    assert (response.status_code, response.content) == (204, b"")
+
+
+@pytest.mark.parametrize("seen", ["", "0", "7", "nonsense"])
+async def test_run_that_was_cut_off_begins_anew(
+    live_url: str, settings: Settings, seen: str
+) -> None:
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        response = await ask(f"{live_url}{STREAM}?fan_out=2", **{"Last-Event-ID": seen})
+    assert [event["event"] for event in parse(response.text)] == [
+        "start",
+        "result",
+        "result",
+        "done",
+    ]
+
+
+async def test_bad_number_of_calls_is_refused(async_client: AsyncClient) -> None:
+    response = await async_client.get(STREAM, {"fan_out": "1001"})
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == (
+        "fan_out is '1001', but it must be a whole number from 1 to 1000."
+    )
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE"])
+async def test_only_get(async_client: AsyncClient, method: str) -> None:
+    response = await async_client.generic(method, STREAM)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+
+
+async def test_client_that_leaves_ends_the_calls(live_url: str, settings: Settings) -> None:
+    hanging = Hanging(5)
+    async with serve_upstream(hanging) as upstream, httpx.AsyncClient(timeout=60) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        async with client.stream("GET", f"{live_url}{STREAM}?fan_out=5") as response:
+            text = response.aiter_text()
+            assert (await anext(text)).startswith("event: start")
+            await hanging.all_in.wait()
+        await upstream.all_closed.wait()
+    assert upstream.connections == 5
+
+
+async def test_stop_of_the_server_ends_the_stream_and_its_calls() -> None:
+    patient = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
+    hanging = Hanging(5)
+    async with serve_upstream(hanging) as upstream, httpx.AsyncClient(timeout=60) as client:
+        with serve_process(*patient, AGGREGATOR_UPSTREAM_URL=upstream.url) as (server, url):
+            async with client.stream("GET", f"{url}{STREAM}?fan_out=5") as response:
+                text = response.aiter_text()
+                assert (await anext(text)).startswith("event: start")
+                await hanging.all_in.wait()
+                server.terminate()
+                assert "".join([part async for part in text]) == "retry: 2000\n\n"
+            await upstream.all_closed.wait()
+            _, log = await asyncio.to_thread(server.communicate)
+
+    assert log == ""
+    assert server.returncode == -signal.SIGTERM
+
+
+async def test_page_and_stream_never_leave_the_event_loop(
+    live_url: str, settings: Settings, hops: list[str]
+) -> None:
+    settings.AGGREGATOR_FAN_OUT = 3
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        for path in ("/", STREAM):
+            assert (await ask(live_url + path)).status_code == 200
+    assert not hops

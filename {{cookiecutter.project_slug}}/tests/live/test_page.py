@@ -1,0 +1,80 @@
+"""The page at `/`."""
+
+import html
+import re
+from html.parser import HTMLParser
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.test import Client
+from pytest_django import Settings
+
+
+def test_says_what_runs_here(client: Client) -> None:
+    response = client.get("/")
+
+    assert response.status_code == 200
+    page = html.unescape(response.content.decode())
+    assert f"<h1>{settings.SITE_NAME}</h1>" in page
+
+
+def test_leads_to_all_that_answers(client: Client) -> None:
+    page = client.get("/").content.decode()
+
+    links = re.findall('<a href="([^"]+)"', page)
+    assert links == [
+        "/async/api_stream/",
+        "/async/api_aggregated/",
+        "/sync/api/?task_id=1",
+        "/admin/",
+        "/healthz",
+        "/readyz",
+    ]
+
+
+def test_offers_the_fan_out_of_the_settings(client: Client, settings: Settings) -> None:
+    settings.AGGREGATOR_FAN_OUT = 37
+
+    assert b'min="1" max="1000" value="37"' in client.get("/").content
+
+
+def test_escapes_the_name(client: Client, settings: Settings) -> None:
+    settings.SITE_NAME = "<b>&"
+
+    assert b"<h1>&lt;b&gt;&amp;</h1>" in client.get("/").content
+
+
+class Elements(HTMLParser):
+    """The start tags of a page and their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_needs_nothing_that_its_policy_forbids(client: Client) -> None:
+    response = client.get("/")
+
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
+    for tag, attributes in Elements(response.content.decode()).found:
+        assert tag != "style"
+        assert tag != "script" or attributes["src"]
+        assert not [name for name in attributes if name == "style" or name.startswith("on")]
+        for name in {"src", "href"} & attributes.keys():
+            assert str(attributes[name]).startswith(("/", "data:,"))
+
+
+def test_its_files_are_there(client: Client) -> None:
+    page = client.get("/").content.decode()
+
+    files = re.findall('(?:src|href)="/static/([^"]+)"', page)
+    assert files == ["live/page.css", "live/board.css", "live/page.js"]
+    assert all(finders.find(file) for file in files)
+
+
+def test_is_only_read(client: Client) -> None:
+    assert client.post("/").status_code == 405
