@@ -1,4 +1,4 @@
-"""One rendered and installed project for all tests of this folder."""
+"""One rendered and installed project for all tests that need one."""
 
 from pathlib import Path
 

@@ -1,0 +1,28 @@
+"""A real browser, and what it complains of."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The Chromium of this machine. Without one, tests are skipped, unless REQUIRE_SERVICES is set.
+
+    It ends with the module: while Playwright runs, asyncio.run() does not.
+    """
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        missing = f"No browser: none of {', '.join(NAMES)} is installed."
+        if os.environ.get("REQUIRE_SERVICES"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()

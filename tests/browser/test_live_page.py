@@ -1,0 +1,192 @@
+"""The page of a booted project, in a real browser."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Request, expect
+
+from tests.browser.upstream import SlowUpstream, slow_upstream
+from tests.project.serving import booted
+from tests.template import TEMPLATE, python
+
+SCREENSHOTS = TEMPLATE / "build" / "screenshots"
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1100, "height": 900}, "device_scale_factor": 2}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+LOOKS = {
+    "desktop": DESKTOP,
+    "dark": DESKTOP | {"color_scheme": "dark"},
+    "phone": PHONE,
+    "calm": DESKTOP | {"reduced_motion": "reduce"},
+}
+
+
+@pytest.fixture
+def upstream() -> Iterator[SlowUpstream]:
+    with slow_upstream() as server:
+        yield server
+
+
+@pytest.fixture
+def server(project: Path, upstream: SlowUpstream) -> Iterator[tuple[str, ExitStack]]:
+    """The project's URL, and what ends its server."""
+    environment = {"AGGREGATOR_UPSTREAM_URL": upstream.url, "AGGREGATOR_CONCURRENCY": "8"}
+    with ExitStack() as stack:
+        yield stack.enter_context(booted(project, python(project), **environment)), stack
+
+
+@pytest.fixture
+def url(server: tuple[str, ExitStack]) -> str:
+    return server[0]
+
+
+class Visit:
+    """A page in a browser window of its own; `complaints` are what a clean page has none of."""
+
+    def __init__(self, browser: Browser, url: str, look: dict[str, Any] | None = None) -> None:
+        self.page = browser.new_context(**(look or {})).new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("requestfailed", self.complain_of_failure)
+        self.page.on("request", lambda request: self.complain_of_others(request.url, url))
+        self.page.goto(url)
+
+    def complain_of_failure(self, request: Request) -> None:
+        # The page closes a stream itself once it has seen `done`.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"{request.failure} at {request.url}")
+
+    def complain_of_others(self, asked: str, url: str) -> None:
+        if not asked.startswith((url, "data:")):
+            self.complaints.append(f"asked {asked}")
+
+    def start(self, transport: str, calls: int) -> Page:
+        self.page.get_by_label("Calls", exact=True).fill(str(calls))
+        self.page.get_by_label(transport).check()
+        self.page.get_by_role("button", name="Start").click()
+        return self.page
+
+
+def states(page: Page, state: str) -> Locator:
+    return page.get_by_role("listitem").and_(page.locator(f"[data-state={state}]"))
+
+
+@pytest.mark.parametrize("transport", ["SSE", "JSON"])
+def test_all_bars_finish_and_a_failed_call_is_shown_as_failed(
+    browser: Browser, url: str, transport: str
+) -> None:
+    visit = Visit(browser, url, DESKTOP)
+    page = visit.start(transport, 10)
+
+    expect(states(page, "ok")).to_have_count(8)
+    expect(states(page, "failed")).to_have_count(2)
+    expect(states(page, "failed").first).to_contain_text("task 3")
+    expect(states(page, "failed").first).to_contain_text(
+        "failed: The server answered with status 503."
+    )
+    expect(page.get_by_label("Failures")).to_have_text(
+        "2 \u00d7 The server answered with status 503."
+    )
+    expect(page.get_by_role("status")).to_contain_text("10 calls in ")
+    expect(page.get_by_role("status")).to_contain_text("2 failed.")
+    expect(page.get_by_role("progressbar", name="Finished")).to_have_attribute("value", "10")
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    page.screenshot(path=SCREENSHOTS / f"{transport}.png", full_page=True)
+    assert visit.complaints == []
+
+
+def test_calls_wait_run_and_end(browser: Browser, url: str, upstream: SlowUpstream) -> None:
+    upstream.let_go.clear()
+    visit = Visit(browser, url, DESKTOP)
+    page = visit.start("SSE", 12)
+
+    expect(states(page, "running")).to_have_count(8)
+    expect(states(page, "waiting")).to_have_count(4)
+    expect(page.get_by_role("status")).to_have_text("12 calls on the way.")
+    upstream.let_go.set()
+    expect(states(page, "ok")).to_have_count(9)
+    expect(page.get_by_role("status")).to_contain_text("12 calls in ")
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize("transport", ["SSE", "JSON"])
+def test_run_is_stopped_and_another_one_started_by_keyboard(
+    browser: Browser, url: str, upstream: SlowUpstream, transport: str
+) -> None:
+    upstream.let_go.clear()
+    visit = Visit(browser, url)
+    page = visit.start(transport, 5)
+    page.get_by_role("button", name="Stop").press("Enter")
+
+    expect(page.get_by_role("status")).to_have_text("Stopped. 0 of 5 calls had finished.")
+    expect(states(page, "lost")).to_have_count(5)
+    upstream.let_go.set()
+    page.get_by_label("Calls", exact=True).fill("2")
+    page.get_by_label("Calls", exact=True).press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("2 calls in ")
+
+
+def test_number_of_calls_has_its_limits(browser: Browser, url: str) -> None:
+    visit = Visit(browser, url)
+    for number in (0, 1001):
+        page = visit.start("SSE", number)
+        expect(page.get_by_role("status")).to_have_text("Not started yet.")
+    assert visit.complaints == []
+
+
+def test_connection_that_drops_is_told(
+    browser: Browser, server: tuple[str, ExitStack], upstream: SlowUpstream
+) -> None:
+    url, stack = server
+    upstream.let_go.clear()
+    page = Visit(browser, url).start("SSE", 5)
+    expect(states(page, "running")).to_have_count(5)
+    stack.close()
+
+    expect(page.get_by_role("status")).to_have_text(
+        "The connection was lost. 0 of 5 calls had finished."
+    )
+    expect(states(page, "lost")).to_have_count(5)
+    page.get_by_label("JSON").check()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("status")).to_have_text(
+        "The connection was lost. 0 of 5 calls had finished."
+    )
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_fits_and_is_drawn_in_every_look(
+    browser: Browser, url: str, upstream: SlowUpstream, look: str
+) -> None:
+    upstream.pace = 0.2
+    visit = Visit(browser, url, LOOKS[look])
+    page = visit.start("SSE", 16)
+
+    expect(page.get_by_role("status")).to_contain_text("One after the other: ", timeout=30_000)
+    page.screenshot(path=SCREENSHOTS / f"{look}.png", full_page=True)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= LOOKS[look]["viewport"]["width"]
+    bar, track = (page.locator(f"#calls .{part}").first.bounding_box() for part in ("bar", "track"))
+    assert bar
+    assert track
+    assert 0 < bar["width"] < track["width"]
+    assert visit.complaints == []
+
+
+def test_a_thousand_calls_are_drawn(browser: Browser, url: str) -> None:
+    visit = Visit(browser, url, DESKTOP)
+    page = visit.start("SSE", 1000)
+
+    expect(page.get_by_role("status")).to_contain_text("1000 calls in ", timeout=60_000)
+    expect(states(page, "ok")).to_have_count(750)
+    expect(states(page, "failed")).to_have_count(250)
+    page.screenshot(path=SCREENSHOTS / "thousand.png")
+    assert visit.complaints == []
