@@ -20,7 +20,7 @@ print(json.dumps(
 """
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     name=st.text(PRINTABLE, min_size=1, max_size=40),
     fan_out=st.integers(1, 1000),

@@ -71,7 +71,7 @@ FOLDER_NAME = st.text(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.dictionaries(st.sampled_from(FREE_TEXT), PLAIN, max_size=2),
     st.dictionaries(st.just("project_slug"), FOLDER_NAME, max_size=1),
@@ -91,7 +91,7 @@ def test_any_answers_render_a_sound_project_or_leave_nothing(
             assert list(rendering.folder.iterdir()) == []
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.text(
