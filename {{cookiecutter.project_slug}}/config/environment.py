@@ -121,6 +121,23 @@ def database(name: str, default: str) -> dict[str, Any]:
     return config
 
 
+def redis_url(name: str) -> str:
+    """Return the URL of a Redis server, or an empty text.
+
+    Raises:
+        InvalidSetting: it is no redis, rediss or unix URL, or one without a host or path.
+    """
+    value = text(name)
+    try:
+        url = urlsplit(value)
+        named = bool(url.path if url.scheme == "unix" else url.hostname and url.port != 0)
+    except ValueError:
+        named = False
+    if value and not (named and url.scheme in {"redis", "rediss", "unix"}):
+        raise InvalidSetting(name, value, "a URL such as redis://:password@host:6379/0")
+    return value
+
+
 def _is_http_url(value: str) -> bool:
     try:
         url = urlsplit(value)

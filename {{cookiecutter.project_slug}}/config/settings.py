@@ -123,7 +123,26 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 
 
-# 4. Static files
+# 4. What processes share: in each process for itself, or in Redis for all of them
+
+REDIS_URL = env.redis_url("REDIS_URL")
+
+if REDIS_URL:
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    }
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL]},
+        }
+    }
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+
+# 5. Static files
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -137,7 +156,7 @@ STORAGES = {
 }
 
 
-# 5. Language and time
+# 6. Language and time
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -145,7 +164,7 @@ USE_I18N = True
 USE_TZ = True
 
 
-# 6. Logging: to standard error, in production too
+# 7. Logging: to standard error, in production too
 
 LOGGING = {
     "version": 1,
@@ -157,7 +176,7 @@ LOGGING = {
 }
 
 
-# 7. Calls to other servers, and threads for sync code
+# 8. Calls to other servers, and threads for sync code
 
 HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
 HTTP_RETRIES = env.whole_number("HTTP_RETRIES", 2, least=0, most=10)
@@ -167,7 +186,7 @@ HTTP_BREAKER_SECONDS = env.seconds("HTTP_BREAKER_SECONDS", 10.0)
 SYNC_THREADS = env.whole_number("SYNC_THREADS", 64, least=1, most=1000)
 
 
-# 8. Aggregator; durations in seconds
+# 9. Aggregator; durations in seconds
 
 SYNC_API_DELAY = env.seconds("SYNC_API_DELAY", 1.0, zero=True)
 AGGREGATOR_FAN_OUT = env.whole_number("AGGREGATOR_FAN_OUT", {{ cookiecutter.fan_out }}, least=1, most=1000)

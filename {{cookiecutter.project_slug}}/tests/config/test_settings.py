@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.core.cache import caches
 
 from config.environment import InvalidSetting
 from tests.servers import PROJECT
@@ -76,6 +78,47 @@ def test_database_url_names_another_database(monkeypatch: pytest.MonkeyPatch) ->
     assert database["default"]["ATOMIC_REQUESTS"] is False
 
 
+async def test_each_process_is_for_itself_without_redis() -> None:
+    await caches["default"].aset("colour", "blue")
+    assert await caches["default"].aget("colour") == "blue"
+    assert isinstance(get_channel_layer(), InMemoryChannelLayer)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:secret@cache.example/0", "rediss://cache.example", "unix:///run/redis.sock"]
+)
+def test_redis_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", REDIS_URL=url)
+
+    assert values["CACHES"]["default"]["LOCATION"] == url
+    assert values["CHANNEL_LAYERS"]["default"]["CONFIG"] == {"hosts": [url]}
+
+
+def test_processes_share_the_cache_and_the_channel_layer_in_redis(
+    monkeypatch: pytest.MonkeyPatch, redis_url: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    prelude = (
+        "import django; django.setup()\n"
+        "from asgiref.sync import async_to_sync\n"
+        "from channels.layers import get_channel_layer\n"
+        "from django.core.cache import cache\n"
+    )
+    write = "cache.set('a', 1); async_to_sync(get_channel_layer().send)('b', {'type': 'hi'})"
+    read = "print(cache.get('a'), async_to_sync(get_channel_layer().receive)('b'))"
+
+    for statement in (write, read):
+        process = subprocess.run(
+            [sys.executable, "-c", prelude + statement],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+
+    assert process.stdout == "1 {'type': 'hi'}\n"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "accepted"),
     [
@@ -109,6 +152,10 @@ def test_database_url_names_another_database(monkeypatch: pytest.MonkeyPatch) ->
         ("DATABASE_URL", "db.sqlite3", "a URL such as"),
         ("DATABASE_URL", "nosuch://host/name", "a URL such as"),
         ("DATABASE_URL", "postgres://host:port/name", "a URL such as"),
+        ("REDIS_URL", "localhost:6379", "a URL such as redis://"),
+        ("REDIS_URL", "redis:///0", "a URL such as redis://"),
+        ("REDIS_URL", "redis://host:port/0", "a URL such as redis://"),
+        ("REDIS_URL", "unix://", "a URL such as redis://"),
     ],
 )
 def test_bad_value_is_refused_in_one_sentence(
@@ -130,6 +177,7 @@ def test_bad_value_is_refused_in_one_sentence(
     [
         ("AGGREGATOR_UPSTREAM_URL", "http://ada:hunter2@example.com/"),
         ("DATABASE_URL", "nosuch://ada:hunter2@example.com/shop"),
+        ("REDIS_URL", "http://:hunter2@example.com/0"),
     ],
 )
 def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
