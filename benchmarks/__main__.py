@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.broadcast import broadcast
 from benchmarks.fan_out import cost_per_call, slow_upstream
 from benchmarks.hedging import hedging
 from benchmarks.limits import raise_open_files_limit
@@ -22,6 +23,7 @@ FAMILIES = {
     "cost": cost_per_call,
     "hedging": hedging,
     "streams": streams,
+    "broadcast": broadcast,
     "sync": sync_view,
     "rendering": rendering,
 }

@@ -1,8 +1,8 @@
-"""Open files: the upstream holds a connection for every call any contender keeps open."""
+"""Open files: a connection is one at each of its ends, for each open stream and upstream call."""
 
 import resource
 
-OPEN_FILES = 8000
+OPEN_FILES = 12_000
 
 
 def raise_open_files_limit() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import ge, le
 
-from benchmarks import hedging, rendering, streams
+from benchmarks import broadcast, hedging, rendering, streams
 from benchmarks.fan_out import cost_work, elapsed_work
 from benchmarks.lineup import (
     ARTICLE,
@@ -64,6 +64,7 @@ def requirements(results: Results) -> list[Requirement]:
             0,
             results.spread(streams.WORK, RENDERED.name, "threads added"),
         ),
+        *broadcast_requirements(results),
         rate_requirement(results, SYNC, "sync view", STOCK, 1.8),
         Requirement(
             "rendering the template: seconds",
@@ -103,6 +104,21 @@ def hedging_requirements(results: Results) -> Iterator[Requirement]:
     yield Requirement("1 slow call of 100: p99 hedged, times unhedged", AT_MOST, 0.5, shorter)
     extra = results.spread(hedging.WORK, HEDGED.name, "extra calls %")
     yield Requirement("1 slow call of 100: extra calls, %", AT_MOST, 5, extra)
+
+
+def broadcast_requirements(results: Results) -> Iterator[Requirement]:
+    for figure, comparison, limit in (
+        ("threads added", AT_MOST, 0),
+        ("clients with their event", AT_LEAST, broadcast.STREAMS),
+    ):
+        measured = results.spread(broadcast.WORK, RENDERED.name, figure)
+        yield Requirement(f"{broadcast.WORK}: {figure}", comparison, limit, measured)
+    memory = ratio(
+        results.values(broadcast.WORK, RENDERED.name, "KiB per stream"),
+        results.values(broadcast.WORK, broadcast.STOCK_NAME, "KiB per stream"),
+    )
+    text = f"{broadcast.STREAMS:,} open SSE streams: times the KiB per stream of stock Django"
+    yield Requirement(text, AT_MOST, 1, memory)
 
 
 def rate_requirement(

@@ -1,12 +1,14 @@
-"""The two views a Django contender has for the benchmark alone: `hello/` and `events/`."""
+"""The views a Django contender has for the benchmark alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
-from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 
 from benchmarks.contenders import options
+
+_announced = asyncio.Event()
 
 
 async def hello(request: HttpRequest) -> JsonResponse:
@@ -24,4 +26,33 @@ async def events(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(stream(), content_type="text/event-stream")
 
 
-urlpatterns = [path("hello/", hello), path("events/", events)]
+async def announcements(request: HttpRequest) -> StreamingHttpResponse:
+    """A server-sent events stream: an event at once, and one when `announce` is asked."""
+
+    async def stream() -> AsyncIterator[bytes]:
+        async for words in until_announced():
+            yield b"data: %b\n\n" % words.encode()
+
+    return StreamingHttpResponse(stream(), content_type="text/event-stream")
+
+
+async def until_announced() -> AsyncGenerator[str]:
+    """What each listener is told; the stream stays open afterwards."""
+    yield "welcome"
+    await _announced.wait()
+    yield "announcement"
+    await asyncio.Event().wait()
+
+
+async def announce(request: HttpRequest) -> HttpResponse:
+    """Let every open stream of announcements send its event."""
+    _announced.set()
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("hello/", hello),
+    path("events/", events),
+    path("announcements/", announcements),
+    path("announce/", announce),
+]

@@ -1,5 +1,6 @@
 """What the benchmark reads, compares and reports. The contenders are not measured here."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from benchmarks import load, proc, report
 from benchmarks.fan_out import cost_work
 from benchmarks.hedging import calls_of
 from benchmarks.lineup import RENDERED, STOCK
+from benchmarks.listeners import ANNOUNCEMENT, WELCOME, listen
 from benchmarks.machine import installed_in, require_same
 from benchmarks.requirements import AT_LEAST, AT_MOST, Requirement, requirements
 from benchmarks.results import Figures, MeasurementError, Results, Spread, number, ratio
@@ -148,6 +150,25 @@ def test_process_figures_count_threads_memory_and_processor_time() -> None:
         assert proc.resident_kib(process.pid) > 1000
         assert proc.cpu_seconds(process.pid) > 0
         process.communicate()
+
+
+def test_streams_that_do_not_open_or_do_not_hear_one_event_are_not_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lives = iter([[], [WELCOME], [WELCOME, ANNOUNCEMENT * 2], [WELCOME, ANNOUNCEMENT]])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.writelines(next(lives))
+        writer.close()
+
+    async def listen_to_server() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            await listen(server.sockets[0].getsockname()[1], 4)
+
+    asyncio.run(listen_to_server())
+    opened, heard = capsys.readouterr().out.splitlines()
+    assert (opened.split()[0], heard) == ("3", "1")
 
 
 def test_different_versions_are_refused_in_one_sentence() -> None:
