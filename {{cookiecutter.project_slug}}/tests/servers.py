@@ -176,7 +176,7 @@ def serve_process(
     *options: str, app: str = "config.asgi:application", **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Serve the project by uvicorn in a process of its own; yield it and its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         command = [sys.executable, "-m", "uvicorn", app, "--lifespan", "on"]
         server = subprocess.Popen(

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from typing import Any
 
 import httpx
@@ -10,7 +9,7 @@ import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
-from tests.servers import Call, barrier, serve_process, serve_upstream
+from tests.servers import Call, barrier, serve_upstream
 
 STREAM = "/async/api_stream/"
 
@@ -191,24 +190,6 @@ async def test_client_that_leaves_ends_the_calls(live_url: str, settings: Settin
             await hanging.all_in.wait()
         await upstream.all_closed.wait()
     assert upstream.connections == 5
-
-
-async def test_stop_of_the_server_ends_the_stream_and_its_calls() -> None:
-    patient = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
-    hanging = Hanging(5)
-    async with serve_upstream(hanging) as upstream, httpx.AsyncClient(timeout=60) as client:
-        with serve_process(*patient, AGGREGATOR_UPSTREAM_URL=upstream.url) as (server, url):
-            async with client.stream("GET", f"{url}{STREAM}?fan_out=5") as response:
-                text = response.aiter_text()
-                assert (await anext(text)).startswith("event: start")
-                await hanging.all_in.wait()
-                server.terminate()
-                assert "".join([part async for part in text]) == "retry: 2000\n\n"
-            await upstream.all_closed.wait()
-            _, log = await asyncio.to_thread(server.communicate)
-
-    assert log == ""
-    assert server.returncode == -signal.SIGTERM
 
 
 async def test_page_and_stream_never_leave_the_event_loop(

@@ -1,0 +1,70 @@
+"""What SIGTERM does to a server with its hands full."""
+
+import asyncio
+import signal
+
+import httpx
+
+from tests.servers import Call, serve_process, serve_upstream
+
+STREAMS = 200
+AGGREGATIONS = 20
+PATIENT = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
+PATIENT_CALLS = {"AGGREGATOR_TIMEOUT": "50", "AGGREGATOR_DEADLINE": "50"}
+CUT_OFF = 'event: start\nid: 0\ndata: {"count": 2, "concurrency": 2}\n\nretry: 2000\n\n'
+
+
+class Upstream:
+    """Holds each call for task 0 until they are released, and each one for task 1 until it ends.
+
+    Aggregations ask for task 0 alone, runs that the stop is to cut off for both.
+    """
+
+    def __init__(self, cut_off: int, finished: int) -> None:
+        self.expected = 2 * cut_off + finished
+        self.to_end = cut_off
+        self.all_asked, self.all_ended, self.released = (asyncio.Event() for _ in range(3))
+
+    async def __call__(self, call: Call) -> None:
+        self.expected -= 1
+        if self.expected == 0:
+            self.all_asked.set()
+        if call.target.endswith("task_id=0"):
+            await self.released.wait()
+            await call.reply(b'"late"')
+            return
+        await call.closed()
+        self.to_end -= 1
+        if self.to_end == 0:
+            self.all_ended.set()
+
+
+async def test_answers_are_finished_and_streams_end_with_their_last_words() -> None:
+    held = Upstream(cut_off=STREAMS, finished=AGGREGATIONS)
+    limits = httpx.Limits(max_connections=None)
+    async with (
+        serve_upstream(held) as upstream,
+        httpx.AsyncClient(limits=limits, timeout=60) as client,
+        asyncio.TaskGroup() as asking,
+    ):
+        environment = PATIENT_CALLS | {"AGGREGATOR_UPSTREAM_URL": upstream.url}
+        with serve_process(*PATIENT, **environment) as (server, url):
+
+            def ask(path: str) -> asyncio.Task[httpx.Response]:
+                return asking.create_task(client.get(url + path))
+
+            streams = [ask("/async/api_stream/?fan_out=2") for _ in range(STREAMS)]
+            answers = [ask("/async/api_aggregated/?fan_out=1") for _ in range(AGGREGATIONS)]
+            await held.all_asked.wait()
+            server.terminate()
+            await asyncio.wait(streams)
+            await held.all_ended.wait()
+            assert not any(answer.done() for answer in answers)
+            held.released.set()
+            await asyncio.wait(answers)
+            _, log = await asyncio.to_thread(server.communicate)
+
+    assert [stream.result().text for stream in streams] == [CUT_OFF] * STREAMS
+    assert [answer.result().json()["responses"] for answer in answers] == [["late"]] * AGGREGATIONS
+    assert log == ""
+    assert server.returncode == -signal.SIGTERM
