@@ -18,6 +18,8 @@ import httpx
 import uvicorn
 
 PROJECT = Path(__file__).resolve().parent.parent
+# Reading the certificates takes longer than most tests: once for all of their clients.
+TLS = httpx.create_ssl_context()
 
 
 @dataclass
@@ -198,4 +200,4 @@ def serve_process(
 
 def fetch(url: str) -> httpx.Response:
     """Return the answer to `GET url`, from a server that may still be starting."""
-    return httpx.get(url, timeout=60)
+    return httpx.get(url, timeout=60, verify=TLS)

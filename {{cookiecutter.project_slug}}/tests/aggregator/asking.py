@@ -2,7 +2,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.servers import Call
+from tests.servers import TLS, Call
 
 AGGREGATED = "/async/api_aggregated/"
 
@@ -16,7 +16,7 @@ async def echo(call: Call) -> None:
 
 
 async def ask(url: str, method: str = "GET") -> httpx.Response:
-    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=60, verify=TLS) as client:
         return await client.request(method, url)
 
 

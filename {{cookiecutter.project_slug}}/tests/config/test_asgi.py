@@ -19,11 +19,6 @@ def test_http_is_answered_with_security_headers() -> None:
     assert response.headers["x-frame-options"] == "DENY"
 
 
-def test_static_files_are_served() -> None:
-    with serve_process() as (_, url):
-        assert "body" in fetch(f"{url}/static/admin/css/base.css").text
-
-
 async def test_websocket_is_refused_before_its_handshake() -> None:
     with serve_app(application) as url, pytest.raises(InvalidStatus) as refusal:
         await connect(url.replace("http", "ws"))
@@ -31,9 +26,10 @@ async def test_websocket_is_refused_before_its_handshake() -> None:
     assert refusal.value.response.status_code == 403
 
 
-def test_server_starts_and_stops_silently() -> None:
+def test_server_starts_serves_files_and_stops_silently() -> None:
     with serve_process("--log-level", "warning") as (server, url):
         assert fetch(f"{url}/healthz").status_code == 200
+        assert "body" in fetch(f"{url}/static/admin/css/base.css").text
         server.terminate()
         _, log = server.communicate()
 

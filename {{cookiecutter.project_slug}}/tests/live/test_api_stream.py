@@ -9,7 +9,7 @@ import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
-from tests.servers import Call, barrier, serve_upstream
+from tests.servers import TLS, Call, barrier, serve_upstream
 
 STREAM = "/async/api_stream/"
 
@@ -48,7 +48,7 @@ def parse(text: str) -> list[dict[str, Any]]:
 
 
 async def ask(url: str, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+    async with httpx.AsyncClient(timeout=60, headers=headers, verify=TLS) as client:
         return await client.get(url)
 
 

@@ -38,8 +38,8 @@ def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
     assert alive.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_probes_over_plain_http_are_not_redirected(path: str) -> None:
+def test_probes_over_plain_http_are_not_redirected() -> None:
     with serve_process(HTTPS_ONLY="true") as (_, url):
-        assert fetch(f"{url}{path}").status_code in {200, 503}
+        assert fetch(f"{url}/healthz").status_code == 200
+        assert fetch(f"{url}/readyz").status_code in {200, 503}
         assert fetch(f"{url}/").status_code == 301
