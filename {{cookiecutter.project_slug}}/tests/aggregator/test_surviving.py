@@ -42,18 +42,23 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_seven_results_and_three_errors_and_then_ten_results(
     live_url: str, settings: Settings
 ) -> None:
-    misbehaviour: dict[int, Answer] = {2: hang, 5: reset, 8: garbage}
+    misbehaviour: dict[int, Answer] = {}
 
     async def answer(call: Call) -> None:
         await misbehaviour.get(task_id(call), echo)(call)
 
-    settings.AGGREGATOR_TIMEOUT = 2.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(10)
+        misbehaviour.update({2: hang, 5: reset, 8: garbage})
+        settings.AGGREGATOR_TIMEOUT = 2.0
         first = await ask(live_url + AGGREGATED)
         misbehaviour.clear()
         settings.AGGREGATOR_TIMEOUT = 30.0
+        calls = len(upstream.calls)
         second = await ask(live_url + AGGREGATED)
+        assert len(upstream.calls) == calls + 10
+        assert upstream.open_connections <= 10
         assert upstream.in_flight == 0
         assert circuits() == {upstream.url.rstrip("/"): "closed"}
 

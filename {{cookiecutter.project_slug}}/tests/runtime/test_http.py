@@ -102,9 +102,10 @@ async def test_unsuccessful_status(status: str) -> None:
     assert caught.value.status == int(status[:3])
 
 
-async def test_redirect_is_not_followed() -> None:
+@pytest.mark.parametrize("location", ["/elsewhere?token=secret", "/"], ids=["away", "loop"])
+async def test_redirect_is_not_followed(location: str) -> None:
     async def redirect(call: Call) -> None:
-        await call.reply(b"", "302 Found", "Location: /elsewhere?token=secret")
+        await call.reply(b"", "302 Found", f"Location: {location}")
 
     async with serve_upstream(redirect) as upstream:
         with pytest.raises(BadResponseError, match=r"with status 302 \(a redirect, which is not"):
@@ -197,12 +198,19 @@ async def drip(call: Call) -> None:
         await asyncio.sleep(0.001)
 
 
+async def drip_in_the_head(call: Call) -> None:
+    await call.send(b"HTTP/1.1 200 OK\r\nX-Filler: ")
+    while not call.reader.at_eof():
+        await call.send(b"x")
+        await asyncio.sleep(0.001)
+
+
 async def hang_in_the_head(call: Call) -> None:
     await call.send(b"HTTP/1.1 200 OK\r\n")
     await call.closed()
 
 
-@pytest.mark.parametrize("answer", [hang, hang_in_the_head, drip])
+@pytest.mark.parametrize("answer", [hang, hang_in_the_head, drip_in_the_head, drip])
 async def test_timeout_is_total_and_closes_the_connection(answer: Answer) -> None:
     async with serve_upstream(answer) as upstream, shared_http_client():
         with pytest.raises(CallTimeoutError, match=r"^The server did not answer within 0\.1 s\.$"):
