@@ -13,6 +13,7 @@ from pytest_cookies.plugin import Cookies
 from tests.template import FOLDER, TEMPLATE, render
 
 FILES_WITH_JINJA = {
+    "Dockerfile",
     "LICENSE",
     "README.md",
     "config/settings.py",
