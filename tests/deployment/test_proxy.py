@@ -1,0 +1,190 @@
+"""The reverse proxy of compose.yaml: a real Caddy with the project's Caddyfile."""
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
+
+from tests.browser.upstream import slow_upstream
+from tests.project.serving import booted
+from tests.template import FOLDER, python
+
+CADDYFILE = FOLDER / "deploy" / "Caddyfile"
+PATIENCE = 30
+
+
+@contextmanager
+def proxied(web: int, folder: Path) -> Iterator[int]:
+    """Run Caddy in front of the server at port `web`; yield its own port.
+
+    In the Caddyfile the name and port of the compose service become those of the server. Without
+    Caddy, tests are skipped, unless REQUIRE_SERVICES is set.
+    """
+    caddy = shutil.which("caddy")
+    if caddy is None:
+        if os.environ.get("REQUIRE_SERVICES"):
+            pytest.fail("No reverse proxy: caddy is not installed.")
+        pytest.skip("No reverse proxy: caddy is not installed.")
+    text = CADDYFILE.read_text()
+    for ours, theirs in (("name web\n", "name localhost\n"), ("port 8000\n", f"port {web}\n")):
+        assert text.count(ours) == 1
+        text = text.replace(ours, theirs)
+    config = folder / "Caddyfile"
+    config.write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    folders = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    process = subprocess.Popen(
+        [caddy, "run", "--config", str(config), "--adapter", "caddyfile"],
+        env=os.environ | folders | {"SITE_ADDRESS": f"http://127.0.0.1:{port}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(port, process)
+        yield port
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def wait_for(port: int, process: subprocess.Popen[str]) -> None:
+    """Return when somebody listens at the port."""
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(process.communicate()[1])
+
+
+@contextmanager
+def headers_seen() -> Iterator[tuple[int, list[Message]]]:
+    """Serve an empty answer to everybody; yield the port and the headers of the requests."""
+    seen: list[Message] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port, seen
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def asked(
+    port: int, path: str = "/", headers: dict[str, str] | None = None
+) -> Iterator[http.client.HTTPResponse]:
+    """Yield the answer, its body not yet read; then leave."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
+        client.request("GET", path, headers=headers or {})
+        with client.getresponse() as response:
+            yield response
+
+
+def read_until(response: http.client.HTTPResponse, text: bytes) -> None:
+    """Return when `text` has come; fail when the stream ends or is silent before."""
+    while line := response.readline():
+        if text in line:
+            return
+    raise AssertionError(text)
+
+
+def test_events_pass_when_they_happen(project: Path, tmp_path: Path) -> None:
+    with slow_upstream() as upstream:
+        upstream.let_go.clear()
+        settings = {"AGGREGATOR_UPSTREAM_URL": upstream.url}
+        with (
+            booted(project, python(project), **settings) as url,
+            proxied(int(url.rpartition(":")[2]), tmp_path) as port,
+            asked(port, "/async/api_stream/?fan_out=3") as response,
+        ):
+            read_until(response, b"event: start")
+            upstream.let_go.set()
+            read_until(response, b"event: done")
+
+
+def test_stream_ends_when_the_client_leaves(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        proxied(listener.getsockname()[1], tmp_path) as port,
+    ):
+        listener.settimeout(PATIENCE)
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
+            client.request("GET", "/")
+            web, _ = listener.accept()
+            web.settimeout(PATIENCE)
+            web.recv(65536)
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+            web.sendall(head + b"data: 1\n\n")
+            with client.getresponse() as response:
+                read_until(response, b"data: 1")
+        with web:
+            assert web.recv(1) == b""
+
+
+def test_forwarded_headers_are_the_proxys_own(tmp_path: Path) -> None:
+    with headers_seen() as (web, seen), proxied(web, tmp_path) as port:
+        spoofed = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+        with asked(port, headers=spoofed):
+            pass
+
+    (headers,) = seen
+    assert headers["X-Forwarded-For"] == "127.0.0.1"
+    assert headers["X-Forwarded-Proto"] == "http"
+    assert headers["Host"] == f"127.0.0.1:{port}"
+
+
+def test_every_request_gets_an_id_and_keeps_its_own(tmp_path: Path) -> None:
+    with headers_seen() as (web, seen), proxied(web, tmp_path) as port:
+        for headers in ({}, {}, {"X-Request-ID": "mine"}):
+            with asked(port, headers=headers):
+                pass
+
+    first, second, third = [request["X-Request-ID"] for request in seen]
+    assert len({first, second}) == 2
+    assert len(first) == 36
+    assert third == "mine"
+
+
+def test_websockets_pass(tmp_path: Path) -> None:
+    def echo(connection: ServerConnection) -> None:
+        for message in connection:
+            connection.send(message)
+
+    with serve(echo, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with (
+            proxied(server.socket.getsockname()[1], tmp_path) as port,
+            connect(f"ws://127.0.0.1:{port}/", proxy=None) as client,
+        ):
+            client.send("hello")
+            assert client.recv(timeout=PATIENCE) == "hello"
+        server.shutdown()
+        thread.join()
