@@ -17,6 +17,7 @@ FILES_WITH_JINJA = {
     "LICENSE",
     "README.md",
     "config/settings.py",
+    "deploy/kubernetes/kustomization.yaml",
     "pyproject.toml",
 }
 COPIED = {"live/templates/live/page.html", ".github/workflows/ci.yml"}
