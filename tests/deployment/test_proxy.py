@@ -13,12 +13,12 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
 from tests.browser.upstream import slow_upstream
 from tests.project.serving import booted
+from tests.services import absent
 from tests.template import FOLDER, python
 
 CADDYFILE = FOLDER / "deploy" / "Caddyfile"
@@ -34,9 +34,7 @@ def proxied(web: int, folder: Path) -> Iterator[int]:
     """
     caddy = shutil.which("caddy")
     if caddy is None:
-        if os.environ.get("REQUIRE_SERVICES"):
-            pytest.fail("No reverse proxy: caddy is not installed.")
-        pytest.skip("No reverse proxy: caddy is not installed.")
+        absent("No reverse proxy: caddy is not installed.")
     text = CADDYFILE.read_text()
     for ours, theirs in (("name web\n", "name localhost\n"), ("port 8000\n", f"port {web}\n")):
         assert text.count(ours) == 1
