@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from types import FunctionType
 from typing import IO, Any
 
-from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, sync_to_async
+from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
 from django.conf import settings
 from django.core.cache import close_caches
 from django.core.exceptions import RequestAborted
@@ -26,7 +26,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from runtime.middleware import import_middleware
-from runtime.threads import RequestThread
+from runtime.threads import ThreadOfOwn, release_thread, request_thread
 
 type Scope = dict[str, Any]
 type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -66,12 +66,8 @@ class EventLoopASGIHandler(ASGIHandler):
             # A caller has chosen the thread already, async_to_sync() in a test for example.
             await super().__call__(scope, receive, send)
             return
-        thread = RequestThread(self._pool)
-        try:
-            async with ThreadSensitiveContext(executor=thread):
-                await super().__call__(scope, receive, send)
-        finally:
-            thread.release()
+        async with ThreadOfOwn(self._pool):
+            await super().__call__(scope, receive, send)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGIHandler.handle() with signals and response.close() that take no needless thread."""
@@ -96,9 +92,8 @@ class EventLoopASGIHandler(ASGIHandler):
                     async with asyncio.TaskGroup() as group:
                         listener = group.create_task(self.listen_for_disconnect(receive))
                         response = await self.run_get_response(request)
-                        thread = request_thread()
-                        if thread and getattr(response, "is_async", False):
-                            thread.release()
+                        if getattr(response, "is_async", False):
+                            release_thread()
                         await self.send_response(response, send)
                         listener.cancel()
                 except* RequestAborted:
@@ -145,10 +140,3 @@ class EventLoopASGIHandler(ASGIHandler):
         closers.clear()
         response.closed = True
         await self.send_signal(request_finished)
-
-
-def request_thread() -> RequestThread | None:
-    """The thread of the current request, or None if a caller of the handler has chosen one."""
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = context and SyncToAsync.context_to_thread_executor.get(context)
-    return executor if isinstance(executor, RequestThread) else None

@@ -1,4 +1,4 @@
-"""The thread that the synchronous code of one request runs on."""
+"""The thread that the synchronous code of one request, or of other work, runs on."""
 
 import logging
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections, connections, reset_queries
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,42 @@ class RequestThread(Executor):
                 self._calls.put(None)
                 self._calls = SimpleQueue()
                 self._lease = None
+
+
+class ThreadOfOwn(ThreadSensitiveContext):
+    """A block whose synchronous code runs on one thread of `pool`, given back at its end::
+
+        async with ThreadOfOwn(pool):
+            await User.objects.acount()
+
+    With the thread go the database connections that were opened on it.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._thread = RequestThread(pool)
+        super().__init__(executor=self._thread)
+
+    async def __aexit__(self, *exception: Any) -> None:
+        await super().__aexit__(*exception)  # type: ignore[no-untyped-call]
+        self._thread.release()
+
+
+def request_thread() -> RequestThread | None:
+    """The thread of the current request, or None if a caller of the handler has chosen one."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = context and SyncToAsync.context_to_thread_executor.get(context)
+    return executor if isinstance(executor, RequestThread) else None
+
+
+def release_thread() -> None:
+    """Give back the current request's thread, and with it its database connections.
+
+    For async code that has used the ORM and is about to await something slow. It waits for nothing
+    and takes no thread; synchronous code that follows takes another.
+    """
+    thread = request_thread()
+    if thread:
+        thread.release()
 
 
 def serve(calls: Calls) -> None:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 
 from asgiref.sync import sync_to_async
 from django.core.signals import request_finished, request_started
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test.client import encode_multipart
 from pytest_django import Settings
 
 from runtime.handler import EventLoopASGIHandler
+from runtime.threads import release_thread
 from tests.runtime.handler.exchange import Browser, Exchange, ask
 
 SIGNALS = [request_started, request_finished]
@@ -114,3 +115,34 @@ async def test_a_stream_gives_back_the_thread_of_its_view(
     end.set()
     await asyncio.gather(*(stream.task for stream in streams))
     assert len({stream.answer.body for stream in streams}) <= 2
+
+
+async def test_a_view_may_give_back_its_thread_before_it_waits(
+    serve: Callable[..., EventLoopASGIHandler],
+) -> None:
+    """More requests than threads wait at the same time, though each has used a thread."""
+    waiting = asyncio.Barrier(6)
+
+    async def view(request: HttpRequest) -> HttpResponse:
+        await sync_to_async(threading.get_ident)()
+        release_thread()
+        await waiting.wait()
+        return HttpResponse(str(await sync_to_async(threading.get_ident)()))
+
+    app = serve(view)
+    requests = [Exchange(app, "/view/") for _ in range(5)]
+    async with asyncio.timeout(10):
+        await waiting.wait()
+        await asyncio.gather(*(request.task for request in requests))
+    assert {request.answer.status for request in requests} == {200}
+
+
+async def test_giving_back_no_thread_takes_none(
+    hops: list[str], serve: Callable[..., EventLoopASGIHandler]
+) -> None:
+    async def view(request: HttpRequest) -> HttpResponse:
+        release_thread()
+        return HttpResponse("released")
+
+    assert (await ask(serve(view), "/view/")).text == "released"
+    assert not hops, explain(hops)
