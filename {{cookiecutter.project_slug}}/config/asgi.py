@@ -14,6 +14,7 @@ except InvalidSetting as error:
     sys.exit(f"Error: {error}")
 
 # Django's modules below want the settings to be there.
+from runtime.database import database_pools
 from runtime.garbage import long_lived_objects_frozen
 from runtime.handler import EventLoopASGIHandler
 from runtime.http import shared_http_client
@@ -22,5 +23,9 @@ from runtime.protocols import ProtocolRouter
 
 application = ProtocolRouter(
     http=EventLoopASGIHandler(),
-    lifespan=Lifespan(shared_http_client, long_lived_objects_frozen),
+    lifespan=Lifespan(
+        database_pools,
+        shared_http_client,
+        long_lived_objects_frozen,
+    ),
 )

@@ -10,6 +10,7 @@ from django.utils.csp import CSP
 
 from config import environment as env
 from config.environment import InvalidSetting
+from runtime.database import check_connection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_file(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -120,6 +121,22 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
+    }
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    pool_timeout = env.seconds("DATABASE_POOL_TIMEOUT", 10.0)
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        **DATABASES["default"].get("OPTIONS", {}),
+        # https://www.psycopg.org/psycopg3/docs/api/pool.html
+        "pool": {
+            "min_size": 0,
+            "max_size": env.whole_number("DATABASE_POOL_SIZE", 10, least=1, most=1000),
+            "timeout": pool_timeout,
+            # The pause between attempts doubles up to this, and the database may be back meanwhile.
+            "reconnect_timeout": pool_timeout,
+            "check": check_connection,
+        },
     }
 
 

@@ -1,5 +1,6 @@
 """Liveness and readiness, as orchestrators ask for them."""
 
+import asyncio
 import logging
 
 from asgiref.sync import sync_to_async
@@ -9,6 +10,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from runtime.origins import circuits
+from runtime.threads import release_thread
+
+DATABASE_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +27,13 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """Readiness: 200 when every part the process needs can be reached, else 503 naming the part.
+    """Readiness: 200 when the parts that the process needs can be reached, else 503.
 
     Answers `{"status": "ok" | "unavailable", "parts": {"database": "ok" | "unreachable"},
     "circuits": {origin: "closed" | "open" | "half_open"}}`. An open circuit does not make this
     process unready: the requests would go to one that asks the same server.
     """
-    parts = {"database": await sync_to_async(_database)()}
+    parts = {"database": await _database()}
     ready = all(state == "ok" for state in parts.values())
     return JsonResponse(
         {"status": "ok" if ready else "unavailable", "parts": parts, "circuits": circuits()},
@@ -37,11 +41,20 @@ async def readyz(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _database() -> str:
+async def _database() -> str:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        async with asyncio.timeout(DATABASE_SECONDS):
+            await sync_to_async(_select_one)()
+    except TimeoutError:
+        release_thread()  # It goes on waiting for the database, but not for this request.
+        logger.warning("The database has not answered within %g s", DATABASE_SECONDS)
+        return "unreachable"
     except DatabaseError:
         logger.warning("The database cannot be reached", exc_info=True)
         return "unreachable"
     return "ok"
+
+
+def _select_one() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")

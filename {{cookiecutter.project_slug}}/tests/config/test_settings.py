@@ -78,6 +78,19 @@ def test_database_url_names_another_database(monkeypatch: pytest.MonkeyPatch) ->
     assert database["default"]["ATOMIC_REQUESTS"] is False
 
 
+def test_requests_borrow_postgresql_connections_from_a_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = "postgres://ada:secret@db.example/shop?sslmode=require&connect_timeout=2"
+    environment = {"DATABASE_POOL_SIZE": "20", "DATABASE_POOL_TIMEOUT": "2.5"}
+
+    values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", DATABASE_URL=url, **environment)
+
+    options = values["DATABASES"]["default"]["OPTIONS"]
+    assert (options["sslmode"], options["connect_timeout"]) == ("require", 2)
+    assert (options["pool"]["max_size"], options["pool"]["timeout"]) == (20, 2.5)
+
+
 async def test_each_process_is_for_itself_without_redis() -> None:
     await caches["default"].aset("colour", "blue")
     assert await caches["default"].aget("colour") == "blue"
@@ -176,6 +189,22 @@ def test_bad_value_is_refused_in_one_sentence(
     ("name", "value"),
     [
         ("AGGREGATOR_UPSTREAM_URL", "http://ada:hunter2@example.com/"),
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("DATABASE_POOL_SIZE", "0", "a whole number from 1 to 1000"),
+        ("DATABASE_POOL_TIMEOUT", "0", "a number of seconds, above zero"),
+    ],
+)
+def test_bad_pool_is_refused_in_one_sentence(
+    name: str, value: str, accepted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"DATABASE_URL": "postgres://db.example/shop", name: value}
+
+    with pytest.raises(InvalidSetting, match=f"{name} is '{value}', but it must be {accepted}"):
+        settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", **environment)
+
+
         ("DATABASE_URL", "nosuch://ada:hunter2@example.com/shop"),
         ("REDIS_URL", "http://:hunter2@example.com/0"),
     ],
