@@ -20,11 +20,13 @@ from runtime.handler import EventLoopASGIHandler
 from runtime.http import shared_http_client
 from runtime.lifespan import Lifespan
 from runtime.protocols import ProtocolRouter
+from runtime.redis import shared_redis
 
 application = ProtocolRouter(
     http=EventLoopASGIHandler(),
     lifespan=Lifespan(
         database_pools,
+        shared_redis,
         shared_http_client,
         long_lived_objects_frozen,
     ),

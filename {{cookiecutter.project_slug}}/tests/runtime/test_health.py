@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from django.test import AsyncClient
+from pytest_django import Settings
 
+from tests.runtime.calls import closed_port
 from tests.servers import fetch, serve_process
 
 
@@ -36,6 +38,22 @@ def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
         "circuits": {},
     }
     assert alive.status_code == 200
+
+
+@pytest.mark.django_db
+async def test_readyz_without_redis_is_degraded_and_still_ready(
+    redis_url: str, settings: Settings
+) -> None:
+    settings.REDIS_URL = redis_url
+    response = await AsyncClient().get("/readyz")
+    assert response.json()["parts"] == {"database": "ok", "redis": "ok"}
+    assert response.json()["status"] == "ok"
+
+    settings.REDIS_URL = f"redis://127.0.0.1:{closed_port()}/0"
+    response = await AsyncClient().get("/readyz")
+    assert response.json()["parts"] == {"database": "ok", "redis": "unreachable"}
+    assert response.json()["status"] == "degraded"
+    assert response.status_code == 200
 
 
 def test_probes_over_plain_http_are_not_redirected() -> None:

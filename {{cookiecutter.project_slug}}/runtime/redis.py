@@ -1,0 +1,76 @@
+"""The Redis that processes share, asked on the event loop.
+
+Only the Redis of ``settings.REDIS_URL`` is meant here, and only short questions: one that is not
+answered within a second fails, so that a request never waits long for a Redis that is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+TIMEOUT_SECONDS = 1.0
+MAX_CONNECTIONS = 50
+
+_shared: dict[asyncio.AbstractEventLoop, Redis] = {}
+
+
+@asynccontextmanager
+async def shared_redis() -> AsyncIterator[None]:
+    """Keep one client open on the running event loop, if there is a Redis.
+
+    A resource of the ASGI lifespan.
+    """
+    if not settings.REDIS_URL:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    async with _open_client() as client:
+        _shared[loop] = client
+        try:
+            yield
+        finally:
+            del _shared[loop]
+
+
+@asynccontextmanager
+async def redis_client() -> AsyncIterator[Redis]:
+    """Yield the client of the running event loop; without a lifespan, one for this block.
+
+    Its methods raise ``redis.RedisError`` where Redis is away, or does not answer in time.
+    """
+    shared = _shared.get(asyncio.get_running_loop())
+    if shared is not None:
+        yield shared
+        return
+    async with _open_client() as client:
+        yield client
+
+
+@asynccontextmanager
+async def _open_client() -> AsyncIterator[Redis]:
+    from redis.asyncio import BlockingConnectionPool, Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    pool = BlockingConnectionPool.from_url(
+        settings.REDIS_URL,
+        max_connections=MAX_CONNECTIONS,
+        timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
+        # Once more, at once: a connection that was kept may be lost though Redis is there.
+        retry=Retry(NoBackoff(), 1),
+    )
+    client = Redis.from_pool(pool)
+    try:
+        yield client
+    finally:
+        await client.aclose()
