@@ -10,6 +10,8 @@ from aggregator.fan_out import fan_out_from_query
 from aggregator.gather import DeadlineExceededError, ask_upstream
 from aggregator.upstream import outcome_json
 from runtime.http import HTTPClientError
+from runtime.rate_limit import rate_limited
+from runtime.threads import release_thread
 
 
 @require_safe
@@ -19,9 +21,11 @@ def sync_api(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
+@rate_limited("AGGREGATOR_RATE_LIMIT")
 @fan_out_from_query
 async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
     """Ask the upstream once per task id, all at the same time, and answer with all it said."""
+    release_thread()  # Middleware may have used the database: nothing is held while we wait.
     start = time.perf_counter()
     async with ask_upstream(fan_out) as arrivals:
         outcomes = {arrival.index: arrival.outcome async for arrival in arrivals}

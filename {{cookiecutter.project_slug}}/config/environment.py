@@ -70,6 +70,21 @@ def seconds(name: str, default: float, *, zero: bool = False) -> float:
     return seconds
 
 
+def rate(name: str) -> tuple[int, int] | None:
+    """Return how many requests in how many seconds, or None for an empty text.
+
+    Raises:
+        InvalidSetting: the text is no such rate.
+    """
+    value = text(name)
+    if not value:
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,5})/(second|minute|hour)", value)
+    if match is None:
+        raise InvalidSetting(name, value, "a rate such as 10/second, 100/minute or 1000/hour")
+    return int(match[1]), {"second": 1, "minute": 60, "hour": 3600}[match[2]]
+
+
 def names(name: str) -> list[str]:
     """Return a list that is separated by commas."""
     return [item.strip() for item in text(name).split(",") if item.strip()]

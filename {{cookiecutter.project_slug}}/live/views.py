@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_safe
 from aggregator.fan_out import MAX_FAN_OUT, fan_out_from_query
 from live.run import follow_run
 from live.sse import Event, EventStreamResponse
+from runtime.rate_limit import rate_limited
 
 DONE = "done"
 
@@ -26,6 +27,7 @@ async def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
+@rate_limited("AGGREGATOR_RATE_LIMIT")
 @fan_out_from_query
 async def api_stream(request: HttpRequest, fan_out: int) -> HttpResponseBase:
     """Ask the upstream like api_aggregated/, and send each answer as an event when it arrives.

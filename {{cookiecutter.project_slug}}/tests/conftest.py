@@ -26,6 +26,12 @@ def _nothing_known_of_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.origins._origins", {})
 
 
+@pytest.fixture(autouse=True)
+def _nothing_counted_of_any_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.rate_limit._full", {})
+    monkeypatch.setattr("runtime.rate_limit._redis_away_until", 0.0)
+
+
 @pytest.fixture(params=["aiohttp", "httpx"])
 def transport(request: pytest.FixtureRequest, settings: Settings) -> str:
     """Run the test on each HTTP transport."""

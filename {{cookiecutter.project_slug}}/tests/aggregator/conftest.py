@@ -14,6 +14,7 @@ def _fan_out_of_ten_to_ourselves(settings: Settings) -> None:
     """Let no setting of this project's own decide what the tests see."""
     settings.AGGREGATOR_FAN_OUT = 10
     settings.AGGREGATOR_UPSTREAM_URL = ""
+    settings.AGGREGATOR_RATE_LIMIT = None
 
 
 @pytest.fixture(scope="session", params=["aiohttp", "httpx"])

@@ -176,6 +176,16 @@ async def test_bodies_are_passed_on_unchanged(live_url: str, settings: Settings)
     assert response.content.startswith(b'{"responses": [%b], ' % b", ".join(bodies))
 
 
+async def test_client_that_asks_too_often_is_refused(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_RATE_LIMIT = (2, 3600)
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        responses = [await ask(live_url + AGGREGATED) for _ in range(3)]
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert responses[2].json()["error"]["type"] == "rate_limited"
+    assert len(upstream.calls) == 20
+
+
 # One-off event loops
 
 

@@ -91,6 +91,18 @@ def test_requests_borrow_postgresql_connections_from_a_pool(
     assert (options["pool"]["max_size"], options["pool"]["timeout"]) == (20, 2.5)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", None), ("10/second", (10, 1)), ("100/minute", (100, 60)), ("5/hour", (5, 3600))],
+)
+def test_rate_limit_is_off_unless_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: tuple[int, int] | None
+) -> None:
+    values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", AGGREGATOR_RATE_LIMIT=value)
+
+    assert values["AGGREGATOR_RATE_LIMIT"] == expected
+
+
 async def test_each_process_is_for_itself_without_redis() -> None:
     await caches["default"].aset("colour", "blue")
     assert await caches["default"].aget("colour") == "blue"
@@ -162,6 +174,9 @@ def test_processes_share_the_cache_and_the_channel_layer_in_redis(
         ("HTTP_HEDGING", "p95", "true or false"),
         ("HTTP_BREAKER_PERCENT", "101", "a whole number from 0 to 100"),
         ("HTTP_BREAKER_SECONDS", "0", "a number of seconds, above zero"),
+        ("AGGREGATOR_RATE_LIMIT", "100", "a rate such as"),
+        ("AGGREGATOR_RATE_LIMIT", "0/second", "a rate such as"),
+        ("AGGREGATOR_RATE_LIMIT", "1/fortnight", "a rate such as"),
         ("DATABASE_URL", "db.sqlite3", "a URL such as"),
         ("DATABASE_URL", "nosuch://host/name", "a URL such as"),
         ("DATABASE_URL", "postgres://host:port/name", "a URL such as"),
@@ -186,10 +201,6 @@ def test_bad_value_is_refused_in_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("AGGREGATOR_UPSTREAM_URL", "http://ada:hunter2@example.com/"),
-@pytest.mark.parametrize(
     ("name", "value", "accepted"),
     [
         ("DATABASE_POOL_SIZE", "0", "a whole number from 1 to 1000"),
@@ -205,6 +216,10 @@ def test_bad_pool_is_refused_in_one_sentence(
         settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", **environment)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AGGREGATOR_UPSTREAM_URL", "http://ada:hunter2@example.com/"),
         ("DATABASE_URL", "nosuch://ada:hunter2@example.com/shop"),
         ("REDIS_URL", "http://:hunter2@example.com/0"),
     ],

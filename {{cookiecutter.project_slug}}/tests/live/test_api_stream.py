@@ -201,3 +201,15 @@ async def test_page_and_stream_never_leave_the_event_loop(
         for path in ("/", STREAM):
             assert (await ask(live_url + path)).status_code == 200
     assert not hops
+
+
+async def test_streams_and_aggregations_are_limited_together(
+    live_url: str, settings: Settings
+) -> None:
+    settings.AGGREGATOR_RATE_LIMIT = (2, 3600)
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        paths = (STREAM, "/async/api_aggregated/", STREAM)
+        responses = [await ask(live_url + path) for path in paths]
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert responses[2].headers["content-type"] == "application/json"
