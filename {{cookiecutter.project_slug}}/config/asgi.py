@@ -14,6 +14,7 @@ except InvalidSetting as error:
     sys.exit(f"Error: {error}")
 
 # Django's modules below want the settings to be there.
+from runtime.background import background_work
 from runtime.database import database_pools
 from runtime.garbage import long_lived_objects_frozen
 from runtime.handler import EventLoopASGIHandler
@@ -28,6 +29,7 @@ application = ProtocolRouter(
         database_pools,
         shared_redis,
         shared_http_client,
+        background_work,
         long_lived_objects_frozen,
     ),
 )

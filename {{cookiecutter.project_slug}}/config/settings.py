@@ -193,7 +193,7 @@ LOGGING = {
 }
 
 
-# 8. Calls to other servers, and threads for sync code
+# 8. Calls to other servers, threads for sync code, and work in the background
 
 HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
 HTTP_RETRIES = env.whole_number("HTTP_RETRIES", 2, least=0, most=10)
@@ -201,6 +201,7 @@ HTTP_HEDGING = env.flag("HTTP_HEDGING", default=False)
 HTTP_BREAKER_PERCENT = env.whole_number("HTTP_BREAKER_PERCENT", 50, least=0, most=100)
 HTTP_BREAKER_SECONDS = env.seconds("HTTP_BREAKER_SECONDS", 10.0)
 SYNC_THREADS = env.whole_number("SYNC_THREADS", 64, least=1, most=1000)
+BACKGROUND_LIMIT = env.whole_number("BACKGROUND_LIMIT", 100, least=1, most=10_000)
 
 
 # 9. Aggregator; durations in seconds

@@ -177,6 +177,7 @@ def test_processes_share_the_cache_and_the_channel_layer_in_redis(
         ("AGGREGATOR_RATE_LIMIT", "100", "a rate such as"),
         ("AGGREGATOR_RATE_LIMIT", "0/second", "a rate such as"),
         ("AGGREGATOR_RATE_LIMIT", "1/fortnight", "a rate such as"),
+        ("BACKGROUND_LIMIT", "0", "a whole number from 1 to 10000"),
         ("DATABASE_URL", "db.sqlite3", "a URL such as"),
         ("DATABASE_URL", "nosuch://host/name", "a URL such as"),
         ("DATABASE_URL", "postgres://host:port/name", "a URL such as"),
