@@ -9,6 +9,7 @@ from functools import partial
 
 from django.conf import settings
 
+from aggregator.failures import log_failures
 from aggregator.upstream import Outcome, fetch_json, task_urls, upstream_url
 from runtime.http import HTTPClientError, http_client
 from runtime.origins import origin_of
@@ -53,7 +54,21 @@ async def ask_upstream(count: int) -> AsyncIterator[AsyncIterator[Arrival]]:
             concurrency=settings.AGGREGATOR_CONCURRENCY,
             deadline=deadline,
         ) as arrivals:
-            yield arrivals
+            failures: list[HTTPClientError] = []
+            try:
+                yield _noted(arrivals, failures)
+            finally:
+                if failures:
+                    log_failures(failures, count)
+
+
+async def _noted(
+    arrivals: AsyncIterator[Arrival], failures: list[HTTPClientError]
+) -> AsyncIterator[Arrival]:
+    async for arrival in arrivals:
+        if isinstance(arrival.outcome, HTTPClientError):
+            failures.append(arrival.outcome)
+        yield arrival
 
 
 @asynccontextmanager

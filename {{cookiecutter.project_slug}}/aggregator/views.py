@@ -1,13 +1,14 @@
 import json
 import time
 from collections.abc import Collection
+from operator import attrgetter
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from aggregator.fan_out import fan_out_from_query
-from aggregator.gather import DeadlineExceededError, ask_upstream
+from aggregator.gather import Arrival, DeadlineExceededError, ask_upstream
 from aggregator.upstream import outcome_json
 from runtime.http import HTTPClientError
 from runtime.rate_limit import rate_limited
@@ -28,11 +29,12 @@ async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
     release_thread()  # Middleware may have used the database: nothing is held while we wait.
     start = time.perf_counter()
     async with ask_upstream(fan_out) as arrivals:
-        outcomes = {arrival.index: arrival.outcome async for arrival in arrivals}
+        arrived = sorted([arrival async for arrival in arrivals], key=attrgetter("index"))
     elapsed = time.perf_counter() - start
 
-    responses = b", ".join(outcome_json(task_id, outcomes[task_id]) for task_id in sorted(outcomes))
-    errors = [outcome for outcome in outcomes.values() if isinstance(outcome, HTTPClientError)]
+    responses = b", ".join(outcome_json(arrival.index, arrival.outcome) for arrival in arrived)
+    outcomes = [arrival.outcome for arrival in arrived]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, HTTPClientError)]
     rest: dict[str, str | int] = {"debug_message": f"fetch executed in {elapsed:.2f} seconds."}
     if errors:
         rest["errors"] = len(errors)
@@ -40,7 +42,15 @@ async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
         b'{"responses": [%b], %b' % (responses, json.dumps(rest).encode()[1:]),
         content_type="application/json",
         status=_failure_status(errors) if len(errors) == len(outcomes) else 200,
+        headers={"Server-Timing": _server_timing(start, arrived)},
     )
+
+
+def _server_timing(start: float, arrived: Collection[Arrival]) -> str:
+    """Return what browsers show of the time spent, in milliseconds: https://w3c.github.io/server-timing/"""
+    total = (time.perf_counter() - start) * 1000
+    slowest = max(arrival.elapsed for arrival in arrived) * 1000
+    return f'total;dur={total:.1f}, upstream;dur={slowest:.1f};desc="slowest call"'
 
 
 def _failure_status(errors: Collection[HTTPClientError]) -> int:

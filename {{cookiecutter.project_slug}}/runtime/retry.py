@@ -42,7 +42,8 @@ async def retried[T](
         try:
             return await call()
         except CircuitOpenError as error:
-            raise reason or error from None
+            last = reason or error
+            raise last from last.__cause__
         except HTTPClientError as error:
             if attempt == retries or not is_passing(error):
                 raise
