@@ -20,11 +20,12 @@ from runtime.garbage import long_lived_objects_frozen
 from runtime.handler import EventLoopASGIHandler
 from runtime.http import shared_http_client
 from runtime.lifespan import Lifespan
+from runtime.observed import observed
 from runtime.protocols import ProtocolRouter
 from runtime.redis import shared_redis
 
 application = ProtocolRouter(
-    http=EventLoopASGIHandler(),
+    http=observed(EventLoopASGIHandler()),
     lifespan=Lifespan(
         database_pools,
         shared_redis,

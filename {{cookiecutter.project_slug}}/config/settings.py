@@ -181,15 +181,30 @@ USE_I18N = True
 USE_TZ = True
 
 
-# 7. Logging: to standard error, in production too
+# 7. Logging, to standard error in production too
 
+LOG_FORMAT = env.choice("LOG_FORMAT", "console" if DEBUG else "json", accepted=("console", "json"))
+LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"django": {"handlers": [], "level": "INFO"}},
+    "formatters": {"line": {"()": "runtime.logs.formatter", "renderer": LOG_FORMAT}},
+    "filters": {"without_websockets": {"()": "runtime.logs.WithoutWebSockets"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "level": LOG_LEVEL}
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO"},
+        # In the same format, at its own --log-level; its access log gives way to runtime.access.
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.error": {"filters": ["without_websockets"]},
+        "uvicorn.access": {"handlers": [], "propagate": False},
+        # These would show whole URLs and headers, at INFO and at DEBUG.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "INFO"},
+        "hpack": {"level": "INFO"},
+    },
 }
 
 

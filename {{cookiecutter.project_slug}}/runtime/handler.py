@@ -22,8 +22,9 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 from django.dispatch import Signal
 from django.dispatch.dispatcher import _run_parallel  # type: ignore[attr-defined]
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import set_script_prefix
+from django.urls import ResolverMatch, set_script_prefix
 
 from runtime.middleware import import_middleware
 from runtime.threads import ThreadOfOwn, release_thread, request_thread
@@ -68,6 +69,14 @@ class EventLoopASGIHandler(ASGIHandler):
             return
         async with ThreadOfOwn(self._pool):
             await super().__call__(scope, receive, send)
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """BaseHandler.resolve_request(), which tells whoever observes the request its route."""
+        match = super().resolve_request(request)
+        scope: Scope = request.scope  # type: ignore[attr-defined]
+        if exchange := scope.get("exchange"):
+            exchange.route = match.route
+        return match
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGIHandler.handle() with signals and response.close() that take no needless thread."""

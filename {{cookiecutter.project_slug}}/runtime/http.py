@@ -12,6 +12,7 @@ on every transport::
 The environment is read as users expect: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``,
 ``NO_PROXY``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``. Redirects are not followed, cookies are not
 kept, and compression is not asked for: a body small on the wire is small in memory too.
+The id and the trace of the request that calls are sent along (``runtime.correlation``).
 A call is made once, but aiohttp repeats it at once, and once, where the connection ends before the
 answer begins. ``runtime.origins`` is for calls that are to survive more than that.
 """
@@ -33,6 +34,8 @@ import aiohttp
 import httpx
 from django.conf import settings
 from yarl import URL
+
+from runtime.correlation import outgoing_headers
 
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Django"}
 MAX_CONNECTIONS = 1_000
@@ -129,7 +132,9 @@ class AiohttpClient(Client):
     async def _get(self, url: str, max_bytes: int) -> bytes:
         target, proxy = self._prepare(url)
         try:
-            async with self._session.get(target, proxy=proxy, allow_redirects=False) as response:
+            async with self._session.get(
+                target, proxy=proxy, headers=outgoing_headers(), allow_redirects=False
+            ) as response:
                 _check_status(response.status, response.headers)
                 return await _read(response.content.iter_any(), max_bytes)
         except aiohttp.ClientConnectorDNSError as error:
@@ -148,7 +153,7 @@ class HttpxClient(Client):
         self._ssl_context = _ssl_context("httpx", *_certificates())
         self._transport = cache(self._open_transport)
         self._transports: list[httpx.AsyncHTTPTransport] = []
-        self._prepare = lru_cache(PREPARED_URLS)(_httpx_request)
+        self._prepare = lru_cache(PREPARED_URLS)(_httpx_target)
 
     def _open_transport(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
         transport = httpx.AsyncHTTPTransport(
@@ -165,9 +170,10 @@ class HttpxClient(Client):
         return transport
 
     async def _get(self, url: str, max_bytes: int) -> bytes:
-        request, proxy = self._prepare(url)
+        target, proxy = self._prepare(url)
+        request = httpx.Request("GET", target, headers={**HEADERS, **outgoing_headers()})
         try:
-            # Straight to the transport: AsyncClient would build the request again for each call.
+            # Straight to the transport: AsyncClient would parse and merge much more for each call.
             response = await self._transport(proxy).handle_async_request(request)
             async with aclosing(response):
                 _check_status(response.status_code, response.headers)
@@ -268,8 +274,8 @@ def _aiohttp_target(url: str) -> tuple[URL, str | None]:
     return URL(url, encoded=url.isascii()), proxy_for(url)
 
 
-def _httpx_request(url: str) -> tuple[httpx.Request, str | None]:
-    return httpx.Request("GET", url, headers=HEADERS), proxy_for(url)
+def _httpx_target(url: str) -> tuple[httpx.URL, str | None]:
+    return httpx.URL(url), proxy_for(url)
 
 
 def _check_status(status: int, headers: Mapping[str, str]) -> None:

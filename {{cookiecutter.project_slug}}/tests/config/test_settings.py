@@ -103,6 +103,14 @@ def test_rate_limit_is_off_unless_it_is_set(
     assert values["AGGREGATOR_RATE_LIMIT"] == expected
 
 
+def test_lines_are_for_people_in_development_and_for_machines_in_production(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true")["LOG_FORMAT"] == "console"
+    production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a", "DEBUG": "false"}
+    assert settings(monkeypatch, **production)["LOG_FORMAT"] == "json"
+
+
 async def test_each_process_is_for_itself_without_redis() -> None:
     await caches["default"].aset("colour", "blue")
     assert await caches["default"].aget("colour") == "blue"
@@ -178,6 +186,8 @@ def test_processes_share_the_cache_and_the_channel_layer_in_redis(
         ("AGGREGATOR_RATE_LIMIT", "0/second", "a rate such as"),
         ("AGGREGATOR_RATE_LIMIT", "1/fortnight", "a rate such as"),
         ("BACKGROUND_LIMIT", "0", "a whole number from 1 to 10000"),
+        ("LOG_FORMAT", "xml", "console or json"),
+        ("LOG_LEVEL", "verbose", "debug or info or warning or error"),
         ("DATABASE_URL", "db.sqlite3", "a URL such as"),
         ("DATABASE_URL", "nosuch://host/name", "a URL such as"),
         ("DATABASE_URL", "postgres://host:port/name", "a URL such as"),

@@ -9,8 +9,8 @@ from tests.servers import Call, serve_process, serve_upstream
 
 STREAMS = 200
 AGGREGATIONS = 20
-PATIENT = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
-PATIENT_CALLS = {"AGGREGATOR_TIMEOUT": "50", "AGGREGATOR_DEADLINE": "50"}
+PATIENT = ("--timeout-graceful-shutdown", "50")
+PATIENT_CALLS = {"AGGREGATOR_TIMEOUT": "50", "AGGREGATOR_DEADLINE": "50", "LOG_LEVEL": "warning"}
 CUT_OFF = 'event: start\nid: 0\ndata: {"count": 2, "concurrency": 2}\n\nretry: 2000\n\n'
 
 

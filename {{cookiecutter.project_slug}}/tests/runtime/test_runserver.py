@@ -66,5 +66,5 @@ def test_serves_until_interrupted(tmp_path: Path) -> None:
     server.send_signal(signal.SIGINT)
     server.communicate()
 
-    assert not any("WARNING" in line for line in log)
+    assert not any("[warning" in line for line in log)
     assert (alive.status_code, style.status_code) == (200, 200)

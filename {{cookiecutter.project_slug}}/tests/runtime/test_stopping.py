@@ -13,7 +13,8 @@ STREAMS = 20
 
 async def test_open_streams_end_with_their_last_words() -> None:
     patient = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
-    with serve_process(*patient, app="tests.runtime.streaming:application") as (server, url):
+    app = "tests.runtime.streaming:application"
+    with serve_process(*patient, app=app, LOG_LEVEL="warning") as (server, url):
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(httpx.AsyncClient(timeout=40))
             responses = [

@@ -36,5 +36,6 @@ class Command(runserver.Command):
             port=settings.PORT,
             lifespan="on",
             timeout_graceful_shutdown=3,
+            log_config=settings.LOGGING,
             **(reloader if options["use_reloader"] else {}),
         )

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any, TypedDict, Unpack
 
-from django.core.handlers.asgi import ASGIHandler
+import pytest
+
+from runtime.protocols import Application, Scope
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Exchange:
 
     def __init__(
         self,
-        app: ASGIHandler,
+        app: Application,
         path: str,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
@@ -57,7 +59,10 @@ class Exchange:
             "server": ("testserver", 443 if scheme == "https" else 80),
             "client": ("127.0.0.1", 50000),
         }
-        self.task = asyncio.create_task(app(scope, self.incoming.get, self.send), context=Context())
+        self.task = asyncio.create_task(self.run(app, scope), context=Context())
+
+    async def run(self, app: Application, scope: Scope) -> None:
+        await app(scope, self.incoming.get, self.send)
 
     async def send(self, message: Mapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -78,7 +83,13 @@ class Exchange:
         self.incoming.put_nowait({"type": "http.disconnect"})
 
 
-async def ask(app: ASGIHandler, path: str, **request: Unpack[Request]) -> Answer:
+def access_log(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """The fields of each line of the access log."""
+    messages: list[Any] = [r.msg for r in caplog.records if r.name == "runtime.access"]
+    return messages
+
+
+async def ask(app: Application, path: str, **request: Unpack[Request]) -> Answer:
     exchange = Exchange(app, path, **request)
     await asyncio.wait_for(exchange.task, 20)
     return exchange.answer
@@ -87,7 +98,7 @@ async def ask(app: ASGIHandler, path: str, **request: Unpack[Request]) -> Answer
 class Browser:
     """Asks one application several times, and keeps the cookies."""
 
-    def __init__(self, app: ASGIHandler) -> None:
+    def __init__(self, app: Application) -> None:
         self.app = app
         self.cookies: dict[str, str] = {}
         self.answers: list[Answer] = []
