@@ -181,7 +181,7 @@ USE_I18N = True
 USE_TZ = True
 
 
-# 7. Logging, to standard error in production too
+# 7. Logging, to standard error in production too; load shedding
 
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if DEBUG else "json", accepted=("console", "json"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()
@@ -206,6 +206,8 @@ LOGGING = {
         "hpack": {"level": "INFO"},
     },
 }
+
+MAX_REQUESTS_IN_WORK = env.whole_number("MAX_REQUESTS_IN_WORK", 0, least=0, most=1_000_000)
 
 
 # 8. Calls to other servers, threads for sync code, and work in the background
