@@ -20,13 +20,14 @@ from runtime.garbage import long_lived_objects_frozen
 from runtime.handler import EventLoopASGIHandler
 from runtime.http import shared_http_client
 from runtime.lifespan import Lifespan
-from runtime.observed import observed
+from runtime.observed import observed, observing
 from runtime.protocols import ProtocolRouter
 from runtime.redis import shared_redis
 
 application = ProtocolRouter(
     http=observed(EventLoopASGIHandler()),
     lifespan=Lifespan(
+        observing,
         database_pools,
         shared_redis,
         shared_http_client,

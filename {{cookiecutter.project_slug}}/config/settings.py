@@ -76,7 +76,7 @@ if not ALLOWED_HOSTS and not DEBUG:
 
 HTTPS_ONLY = env.flag("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = (
@@ -181,7 +181,7 @@ USE_I18N = True
 USE_TZ = True
 
 
-# 7. Logging, to standard error in production too; load shedding
+# 7. Logging, to standard error in production too; metrics; load shedding
 
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if DEBUG else "json", accepted=("console", "json"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()
@@ -207,6 +207,7 @@ LOGGING = {
     },
 }
 
+METRICS = env.flag("METRICS", default=False)
 MAX_REQUESTS_IN_WORK = env.whole_number("MAX_REQUESTS_IN_WORK", 0, least=0, most=1_000_000)
 
 

@@ -6,6 +6,7 @@ class Budget:
 
     It holds ``burst`` tokens at most, and starts with them where it starts ``full``. So there are
     no more extra calls than ``ratio`` of all calls, and ``burst`` more where it started full.
+    ``withdrawn`` counts the extra calls.
 
     As in gRPC's retry throttling:
     https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
@@ -15,6 +16,7 @@ class Budget:
         self._ratio = ratio
         self._burst = burst
         self._tokens = float(burst) if full else 0.0
+        self.withdrawn = 0
 
     def deposit(self) -> None:
         """Count one call."""
@@ -26,4 +28,5 @@ class Budget:
         if self._tokens < 1:
             return False
         self._tokens -= 1
+        self.withdrawn += 1
         return True

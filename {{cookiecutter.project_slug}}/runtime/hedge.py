@@ -28,7 +28,7 @@ class Hedge:
 
     def __init__(self) -> None:
         self.delay: float | None = None  # Seconds; None until there are enough answers.
-        self._budget = Budget(EXTRA_CALLS, BURST, full=False)
+        self.budget = Budget(EXTRA_CALLS, BURST, full=False)
         self._durations: deque[float] = deque(maxlen=WINDOW)
         self._answers = 0
 
@@ -37,7 +37,7 @@ class Hedge:
 
         A copy that fails waits for the other; the error of the first copy is raised when both fail.
         """
-        self._budget.deposit()
+        self.budget.deposit()
         start = perf_counter()
         result = await (call() if self.delay is None else self._race(call, self.delay))
         # Of a call that its second copy has won, this is less than it would have taken, but more
@@ -49,7 +49,7 @@ class Hedge:
         copies = [asyncio.ensure_future(call())]
         try:
             await asyncio.wait(copies, timeout=delay)
-            if not copies[0].done() and self._budget.withdraw():
+            if not copies[0].done() and self.budget.withdraw():
                 copies.append(asyncio.ensure_future(call()))
             return await _first_result(copies)
         finally:

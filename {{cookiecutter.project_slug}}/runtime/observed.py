@@ -3,17 +3,34 @@
 All of it is plain ASGI middleware on the event loop.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
 from django.conf import settings
 
 from runtime.access import log_access
 from runtime.correlation import Correlation
 from runtime.exchange import Observation
+from runtime.metrics import InFlight, event_loop_lag_measured, measure_request
 from runtime.protocols import Application
 from runtime.shedding import LoadShedding
 
 
 def observed(app: Application) -> Application:
-    """Return `app` with an id, a trace and an access log, and with load shedding."""
+    """Return `app` with an id, a trace and an access log, with metrics and with load shedding."""
     if settings.MAX_REQUESTS_IN_WORK:
         app = LoadShedding(app, settings.MAX_REQUESTS_IN_WORK)
-    return Correlation(Observation(app, log_access))
+    if settings.METRICS:
+        app = InFlight(Observation(app, log_access, measure_request))
+    else:
+        app = Observation(app, log_access)
+    return Correlation(app)
+
+
+@asynccontextmanager
+async def observing() -> AsyncIterator[None]:
+    """Keep up what `observed()` needs besides requests. A resource of the lifespan."""
+    async with AsyncExitStack() as stack:
+        if settings.METRICS:
+            await stack.enter_async_context(event_loop_lag_measured())
+        yield

@@ -9,7 +9,7 @@ The place to start where an app calls another server::
 What is known is shared by all requests of the process, and lost with it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.hedge import Hedge
 from runtime.http import Client
+from runtime.metrics import TimedCalls
 from runtime.retry import retried
 
 RETRIED_CALLS = 0.1
@@ -35,6 +36,7 @@ class Origin:
             seconds=settings.HTTP_BREAKER_SECONDS,
         )
         self.hedge = Hedge()
+        self.timed = TimedCalls(name)
         self.retry_budget = Budget(RETRIED_CALLS, RETRY_BURST, full=True)
 
     def get(
@@ -47,6 +49,8 @@ class Origin:
         """
         call: Callable[[], Awaitable[bytes]]
         call = partial(client.get, url, timeout=timeout, max_bytes=max_bytes)
+        if settings.METRICS:
+            call = partial(self.timed.call, call)
         call = partial(self.breaker.call, call)
         if settings.HTTP_HEDGING:
             call = partial(self.hedge.call, call)
@@ -63,6 +67,11 @@ def origin_of(url: str) -> Origin:
     if name not in _origins:
         _origins[name] = Origin(name)
     return _origins[name]
+
+
+def origins() -> Mapping[str, Origin]:
+    """Return the servers that were called so far, by name."""
+    return _origins
 
 
 def circuits() -> dict[str, str]:

@@ -188,6 +188,7 @@ def test_processes_share_the_cache_and_the_channel_layer_in_redis(
         ("BACKGROUND_LIMIT", "0", "a whole number from 1 to 10000"),
         ("LOG_FORMAT", "xml", "console or json"),
         ("LOG_LEVEL", "verbose", "debug or info or warning or error"),
+        ("METRICS", "prometheus", "true or false"),
         ("MAX_REQUESTS_IN_WORK", "-1", "a whole number from 0 to 1000000"),
         ("DATABASE_URL", "db.sqlite3", "a URL such as"),
         ("DATABASE_URL", "nosuch://host/name", "a URL such as"),
