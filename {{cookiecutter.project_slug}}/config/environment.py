@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -151,6 +152,21 @@ def redis_url(name: str) -> str:
     if value and not (named and url.scheme in {"redis", "rediss", "unix"}):
         raise InvalidSetting(name, value, "a URL such as redis://:password@host:6379/0")
     return value
+
+
+def tracing() -> bool:
+    """Tell whether OpenTelemetry's own variables name a collector to send traces to.
+
+    Raises:
+        InvalidSetting: they do, but OpenTelemetry is not installed.
+    """
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        value = text(name)
+        if value and find_spec("opentelemetry") is None:
+            raise InvalidSetting(name, value, "empty, or installed: poetry install -E otel")
+        if value:
+            return True
+    return False
 
 
 def _is_http_url(value: str) -> bool:

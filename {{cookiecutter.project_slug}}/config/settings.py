@@ -181,7 +181,7 @@ USE_I18N = True
 USE_TZ = True
 
 
-# 7. Logging, to standard error in production too; metrics; load shedding
+# 7. Logging, to standard error in production too; metrics; traces; load shedding
 
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if DEBUG else "json", accepted=("console", "json"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()
@@ -208,6 +208,7 @@ LOGGING = {
 }
 
 METRICS = env.flag("METRICS", default=False)
+TRACING = env.tracing()
 MAX_REQUESTS_IN_WORK = env.whole_number("MAX_REQUESTS_IN_WORK", 0, least=0, most=1_000_000)
 
 

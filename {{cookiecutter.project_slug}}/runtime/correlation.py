@@ -2,6 +2,7 @@
 
 Its id travels as `X-Request-ID`. The trace of the caller travels as `traceparent` and `tracestate`:
 a service that records no spans passes them on as they are, and no trace is broken.
+`runtime.tracing` puts spans of this service in between.
 
 https://www.w3.org/TR/trace-context/#design-overview
 """

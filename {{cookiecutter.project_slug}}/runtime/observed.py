@@ -24,6 +24,11 @@ def observed(app: Application) -> Application:
         app = InFlight(Observation(app, log_access, measure_request))
     else:
         app = Observation(app, log_access)
+    if settings.TRACING:
+        # OpenTelemetry is an extra: without it nothing of it is imported.
+        from runtime.tracing import traced, tracer_provider
+
+        app = traced(app, tracer_provider())
     return Correlation(app)
 
 
@@ -31,6 +36,10 @@ def observed(app: Application) -> Application:
 async def observing() -> AsyncIterator[None]:
     """Keep up what `observed()` needs besides requests. A resource of the lifespan."""
     async with AsyncExitStack() as stack:
+        if settings.TRACING:
+            from runtime.tracing import spans_exported
+
+            await stack.enter_async_context(spans_exported())
         if settings.METRICS:
             await stack.enter_async_context(event_loop_lag_measured())
         yield

@@ -111,6 +111,15 @@ def test_lines_are_for_people_in_development_and_for_machines_in_production(
     assert settings(monkeypatch, **production)["LOG_FORMAT"] == "json"
 
 
+def test_traces_need_what_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a"}
+    assert not settings(monkeypatch, **production)["TRACING"]
+
+    monkeypatch.setattr("config.environment.find_spec", lambda name: None)
+    with pytest.raises(InvalidSetting, match="poetry install -E otel"):
+        settings(monkeypatch, **production, OTEL_EXPORTER_OTLP_ENDPOINT="http://collector:4318")
+
+
 async def test_each_process_is_for_itself_without_redis() -> None:
     await caches["default"].aset("colour", "blue")
     assert await caches["default"].aget("colour") == "blue"

@@ -4,15 +4,21 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 
+import pytest
 from asgiref.sync import sync_to_async
 from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test.client import encode_multipart
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pytest_django import Settings
 
 from runtime.handler import EventLoopASGIHandler
+from runtime.observed import observed
 from runtime.threads import release_thread
-from tests.runtime.handler.exchange import Browser, Exchange, ask
+from runtime.tracing import traced
+from tests.runtime.handler.exchange import Browser, Exchange, access_log, ask
 
 SIGNALS = [request_started, request_finished]
 
@@ -43,6 +49,24 @@ async def test_a_posted_form_with_its_csrf_token_does_not_either(hops: list[str]
     )
     assert answer.status == 200
     assert not hops, explain(hops)
+
+
+async def test_nor_does_what_operators_see_of_it(
+    hops: list[str], settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request id, an access log, metrics, load shedding and a recorded trace."""
+    settings.METRICS = True
+    settings.MAX_REQUESTS_IN_WORK = 10
+    spans = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    app = traced(observed(EventLoopASGIHandler()), provider)
+    hops.clear()  # OpenTelemetry's provider looks for its resources in threads, once.
+    answer = await ask(app, "/async/plain/?a=b")
+    assert answer.text == "GET /async/plain/?a=b"
+    assert not hops, explain(hops)
+    assert [line["route"] for line in access_log(caplog)] == ["async/plain/"]
+    assert [span.name for span in spans.get_finished_spans()] == ["GET async/plain/"]
 
 
 async def test_the_token_of_an_upload_is_looked_for_in_a_thread(hops: list[str]) -> None:
