@@ -11,6 +11,7 @@ from benchmarks.limits import raise_open_files_limit
 from benchmarks.lineup import ROOT
 from benchmarks.load import require_wrk
 from benchmarks.machine import header
+from benchmarks.observing import observing
 from benchmarks.rendering import rendering
 from benchmarks.run import Run
 from benchmarks.streams import streams
@@ -22,6 +23,7 @@ FAMILIES = {
     "slow-upstream": slow_upstream,
     "cost": cost_per_call,
     "hedging": hedging,
+    "observing": observing,
     "streams": streams,
     "broadcast": broadcast,
     "sync": sync_view,

@@ -41,6 +41,16 @@ RENDERED = Contender(
     in_project_folder=True,
 )
 HEDGED = replace(RENDERED, name="rendered project, hedging", variables=(("HTTP_HEDGING", "true"),))
+OBSERVED = replace(
+    RENDERED,
+    name="rendered project, logs, metrics, request ids",
+    variables=(("LOG_LEVEL", "info"), ("LOG_FORMAT", "json"), ("METRICS", "true")),
+)
+UNOBSERVED = replace(
+    RENDERED,
+    name="rendered project without them",
+    arguments=(f"{CONTENDERS}.unobserved:application", "--lifespan", "on"),
+)
 FASTAPI_HTTPX = Contender(
     "FastAPI + httpx",
     "#f28e2b",

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import ge, le
 
-from benchmarks import broadcast, hedging, rendering, streams
+from benchmarks import broadcast, hedging, observing, rendering, streams
 from benchmarks.fan_out import cost_work, elapsed_work
 from benchmarks.lineup import (
     ARTICLE,
     FASTAPI_AIOHTTP,
     FASTAPI_HTTPX,
     HEDGED,
+    OBSERVED,
     RENDERED,
     STOCK,
+    UNOBSERVED,
     Contender,
 )
 from benchmarks.results import Results, Spread, ratio
@@ -58,6 +60,7 @@ def requirements(results: Results) -> list[Requirement]:
         *aggregator_requirements(results),
         *fan_out_requirements(results),
         *hedging_requirements(results),
+        observing_requirement(results),
         Requirement(
             f"{streams.STREAMS:,} open SSE streams: threads added",
             AT_MOST,
@@ -119,6 +122,16 @@ def broadcast_requirements(results: Results) -> Iterator[Requirement]:
     )
     text = f"{broadcast.STREAMS:,} open SSE streams: times the KiB per stream of stock Django"
     yield Requirement(text, AT_MOST, 1, memory)
+
+
+def observing_requirement(results: Results) -> Requirement:
+    figure = "requests/s"
+    measured = ratio(
+        results.values(observing.WORK, OBSERVED.name, figure),
+        results.values(observing.WORK, UNOBSERVED.name, figure),
+    )
+    text = "aggregator with logs, metrics, request ids: times that without"
+    return Requirement(text, AT_LEAST, 0.85, measured)
 
 
 def rate_requirement(

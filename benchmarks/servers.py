@@ -155,6 +155,7 @@ def environment(contender: Contender, port: int, upstream_url: str, fan_out: int
         "AGGREGATOR_UPSTREAM_URL": upstream_url,
         "AGGREGATOR_FAN_OUT": str(fan_out),
         "SYNC_API_DELAY": "0",
+        "LOG_LEVEL": "warning",  # No contender writes an access log, except where that is measured.
     }
     variables.update(contender.variables)
     if contender.django_settings:

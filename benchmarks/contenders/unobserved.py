@@ -1,0 +1,15 @@
+"""The rendered project without `runtime.observed`: no request id, access log, metrics or traces.
+
+What is measured against the project as it is shows what observing costs.
+"""
+
+from importlib import import_module
+
+from benchmarks.contenders import probes
+
+project = import_module("config.asgi")
+application = project.ProtocolRouter(
+    http=project.EventLoopASGIHandler(),
+    lifespan=project.Lifespan(project.shared_http_client, project.long_lived_objects_frozen),
+)
+import_module("config.urls").urlpatterns.extend(probes.urlpatterns)
