@@ -23,9 +23,11 @@ from runtime.lifespan import Lifespan
 from runtime.observed import observed, observing
 from runtime.protocols import ProtocolRouter
 from runtime.redis import shared_redis
+from runtime.websockets import WebSocketRouter, installed_routes
 
 application = ProtocolRouter(
     http=observed(EventLoopASGIHandler()),
+    websocket=observed(WebSocketRouter(installed_routes())),
     lifespan=Lifespan(
         observing,
         database_pools,

@@ -12,8 +12,7 @@ type Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 class ProtocolRouter:
     """An ASGI application that hands each connection to the application of its protocol.
 
-    A WebSocket that no application speaks is refused before its handshake, with HTTP status 403.
-    https://asgi.readthedocs.io/en/latest/specs/www.html#close-send-event
+    A WebSocket without an application is refused.
     """
 
     def __init__(self, **applications: Application) -> None:
@@ -29,7 +28,15 @@ class ProtocolRouter:
         if application := self.applications.get(protocol):
             await application(scope, receive, send)
         elif protocol == "websocket":
-            await receive()
-            await send({"type": "websocket.close"})
+            await refuse_websocket(receive, send)
         else:
             raise ValueError(f"No application speaks the protocol {protocol!r}.")
+
+
+async def refuse_websocket(receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before its handshake; the server answers with HTTP status 403.
+
+    https://asgi.readthedocs.io/en/latest/specs/www.html#close-send-event
+    """
+    await receive()
+    await send({"type": "websocket.close"})

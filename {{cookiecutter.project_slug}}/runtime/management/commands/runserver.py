@@ -37,5 +37,6 @@ class Command(runserver.Command):
             lifespan="on",
             timeout_graceful_shutdown=3,
             log_config=settings.LOGGING,
+            ws_max_size=65_536,
             **(reloader if options["use_reloader"] else {}),
         )

@@ -1,0 +1,88 @@
+"""WebSockets: which application serves which path, and who may open one (RFC 6455).
+
+An app that speaks WebSocket has a module `routing` with `websocket_urlpatterns`: a list of
+`path()`s, each to an ASGI application.
+https://channels.readthedocs.io/en/stable/topics/routing.html
+"""
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.auth import AuthMiddleware
+from channels.routing import URLRouter
+from channels.sessions import CookieMiddleware, SessionMiddleware
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http.request import split_domain_port, validate_host
+from django.urls import re_path
+from django.utils.http import is_same_domain
+from django.utils.module_loading import module_has_submodule
+
+from runtime.protocols import Receive, Scope, Send, refuse_websocket
+
+
+def installed_routes() -> Iterator[Any]:
+    """Yield the `websocket_urlpatterns` of all installed apps."""
+    for app in apps.get_app_configs():
+        if app.module and module_has_submodule(app.module, "routing"):
+            yield from import_module(f"{app.name}.routing").websocket_urlpatterns
+
+
+class WebSocketRouter:
+    """The ASGI application of all WebSockets.
+
+    An unknown path or a foreign Origin is refused before the handshake, with HTTP status 403. What
+    is opened finds `session` and `user` in its scope.
+    """
+
+    def __init__(self, routes: Iterable[Any]) -> None:
+        router = URLRouter([*routes, re_path("", refuse)])  # type: ignore[arg-type, list-item]
+        self.application: Any = CookieMiddleware(SessionMiddleware(SessionUser(router)))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        application = self.application if all(map(is_allowed, origins)) else refuse
+        await application(scope, receive, send)
+
+
+class SessionUser(AuthMiddleware):
+    """The user of the session. Without its cookie that is nobody, and no thread has to look."""
+
+    async def resolve_scope(self, scope: Any) -> None:
+        if settings.SESSION_COOKIE_NAME in scope["cookies"]:
+            await super().resolve_scope(scope)
+        else:
+            scope["user"]._wrapped = AnonymousUser()
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse the handshake."""
+    await refuse_websocket(receive, send)
+
+
+def is_allowed(origin: str) -> bool:
+    """Tell whether a page of this origin may open a WebSocket: with the user's cookies, that is.
+
+    Its host is one of `ALLOWED_HOSTS`, or it is one of `CSRF_TRUSTED_ORIGINS`. A client that sends
+    no Origin is not asked: it is no browser, so it has no other user's cookies to abuse
+    (RFC 6455, section 10.2).
+    """
+    try:
+        scheme, netloc = urlsplit(origin)[:2]
+    except ValueError:
+        return False
+    allowed = settings.ALLOWED_HOSTS
+    if settings.DEBUG and not allowed:
+        allowed = [".localhost", "127.0.0.1", "[::1]"]  # As HttpRequest.get_host() has it.
+    host, _ = split_domain_port(netloc)
+    if host and validate_host(host, allowed):
+        return True
+    trusted = (urlsplit(entry)[:2] for entry in settings.CSRF_TRUSTED_ORIGINS)
+    return any(
+        scheme == trusted_scheme and is_same_domain(netloc.lower(), trusted_netloc.lstrip("*"))
+        for trusted_scheme, trusted_netloc in trusted
+    )

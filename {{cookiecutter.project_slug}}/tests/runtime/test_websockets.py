@@ -1,0 +1,116 @@
+"""Which WebSockets are opened, and what they know of the user."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import path
+from pytest_django import Settings
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from runtime.lifespan import Lifespan
+from runtime.protocols import ProtocolRouter, Receive, Scope, Send
+from runtime.websockets import WebSocketRouter, installed_routes, is_allowed
+from tests.servers import serve_app
+
+
+async def who(scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell the user's name, and what the session holds."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    told = {"user": str(scope["user"]), "session": bool(scope["session"].session_key)}
+    await send({"type": "websocket.send", "text": json.dumps(told)})
+    await send({"type": "websocket.close"})
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    routes: Any = [path("ws/who/", who)]  # type: ignore[arg-type]
+    application = ProtocolRouter(websocket=WebSocketRouter(routes), lifespan=Lifespan())
+    with serve_app(application) as url:
+        yield url.replace("http", "ws")
+
+
+async def ask(url: str, **options: Any) -> dict[str, Any]:
+    async with connect(f"{url}/ws/who/", proxy=None, **options) as connection:
+        told: dict[str, Any] = json.loads(await connection.recv())
+        return told
+
+
+async def test_without_a_session_cookie_nobody_and_no_thread(url: str, hops: list[str]) -> None:
+    assert await ask(url) == {"user": "AnonymousUser", "session": False}
+    cookie = {"Cookie": "csrftoken=abc; theme=dark"}
+    assert await ask(url, additional_headers=cookie) == {"user": "AnonymousUser", "session": False}
+    assert not hops
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_user_of_the_session(url: str) -> None:
+    user = await User.objects.acreate(username="ada")
+    client = Client()
+    await sync_to_async(client.force_login)(user)
+    cookie = {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
+    assert await ask(url, additional_headers=cookie) == {"user": "ada", "session": True}
+    await user.adelete()
+    assert (await ask(url, additional_headers=cookie))["user"] == "AnonymousUser"
+
+
+@pytest.mark.parametrize("target", ["/", "/ws/", "/ws/who", "/ws/who/x/", "/%00"])
+async def test_unknown_path_is_refused_before_the_handshake(url: str, target: str) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        await connect(url + target, proxy=None)
+    assert refusal.value.response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example"]
+)
+async def test_page_of_another_site_is_refused_before_the_handshake(url: str, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        await ask(url, additional_headers={"Origin": origin})
+    assert refusal.value.response.status_code == 403
+
+
+async def test_page_of_this_site_is_let_in(url: str) -> None:
+    told = await ask(url, additional_headers={"Origin": "http://127.0.0.1:8000"})
+    assert told["user"] == "AnonymousUser"
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://example.com", True),
+        ("https://EXAMPLE.com:8443", True),
+        ("https://a.sub.example.com", True),
+        ("https://other.example.com", False),
+        ("https://trusted.example", True),
+        ("http://trusted.example", False),
+        ("https://trusted.example:8443", False),
+        ("https://a.wild.example", True),
+        ("https://wild.example.evil.example", False),
+        ("example.com", False),
+        ("", False),
+    ],
+)
+def test_origins(settings: Settings, origin: str, allowed: bool) -> None:
+    settings.ALLOWED_HOSTS = ["example.com", ".sub.example.com"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://trusted.example", "https://*.wild.example"]
+    assert is_allowed(origin) is allowed
+
+
+def test_origins_of_development(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = []
+    assert not is_allowed("http://localhost:8000")
+    settings.DEBUG = True
+    assert all(map(is_allowed, ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:1"]))
+    assert not is_allowed("http://evil.example")
+
+
+def test_routes_are_those_of_installed_apps(settings: Settings) -> None:
+    settings.INSTALLED_APPS = ["runtime", "tests.runtime.speaking"]
+    assert [str(route.pattern) for route in installed_routes()] == ["ws/spoken/"]
