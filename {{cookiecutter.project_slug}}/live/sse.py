@@ -5,12 +5,13 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from django.http import StreamingHttpResponse
 
+from live.tasks import running
 from runtime.lifespan import stopping
 
 HEARTBEAT_SECONDS = 15.0  # What the standard suggests, for proxies that drop idle connections.
@@ -88,9 +89,9 @@ class EventStreamResponse(StreamingHttpResponse):
 
 
 async def _chunks(events: AsyncGenerator[Event], heartbeat: float) -> AsyncGenerator[str]:
-    async with aclosing(events), _running(stopping().wait()) as stop:
+    async with aclosing(events), running(stopping().wait()) as stop:
         while not stop.done():
-            async with _running(_next(events)) as following:
+            async with running(_next(events)) as following:
                 while not await _first_of(stop, following, timeout=heartbeat):
                     yield comment("still here")
                 if not following.done():
@@ -109,14 +110,3 @@ async def _next(events: AsyncGenerator[Event]) -> Event | None:
 async def _first_of(*tasks: asyncio.Task[object], timeout: float) -> bool:  # noqa: ASYNC109
     done, _ = await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     return bool(done)
-
-
-@asynccontextmanager
-async def _running[T](work: Coroutine[object, object, T]) -> AsyncIterator[asyncio.Task[T]]:
-    """Run `work` as a task that does not outlive the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
