@@ -28,12 +28,14 @@ def fan_out_from_query(view: FanOutView) -> View:
         if value is None:
             return await view(request, settings.AGGREGATOR_FAN_OUT)
         if not re.fullmatch(r"[1-9][0-9]{0,3}", value) or int(value) > MAX_FAN_OUT:
-            message = (
-                f"fan_out is {short_repr(value)},"
-                f" but it must be a whole number from 1 to {MAX_FAN_OUT}."
-            )
-            error = {"type": "bad_request", "message": message}
+            error = {"type": "bad_request", "message": bad_fan_out(value)}
             return JsonResponse({"error": error}, status=400)
         return await view(request, int(value))
 
     return wrapper
+
+
+def bad_fan_out(value: object) -> str:
+    """Return the sentence that refuses a number of calls."""
+    accepted = f"a whole number from 1 to {MAX_FAN_OUT}"
+    return f"fan_out is {short_repr(value)}, but it must be {accepted}."

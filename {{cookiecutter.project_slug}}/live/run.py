@@ -12,10 +12,14 @@ from aggregator.upstream import outcome_json
 
 
 class Report(NamedTuple):
-    """What happened: `start`, `result` or `done`, and its details as JSON text."""
+    """What happened: `start`, `result` or `done`, and its details as the text of a JSON object.
+
+    The `id` tells where a report stands in the log of a run that others can follow.
+    """
 
     name: str
     details: str
+    id: str = ""
 
 
 async def follow_run(count: int) -> AsyncGenerator[Report]:

@@ -2,13 +2,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
 from aggregator.fan_out import MAX_FAN_OUT, fan_out_from_query
 from live.run import follow_run
+from live.shared_run import ENDS, is_known, unknown_run, watch_run
 from live.sse import Event, EventStreamResponse
 from runtime.rate_limit import rate_limited
 
@@ -44,6 +45,28 @@ async def api_stream(request: HttpRequest, fan_out: int) -> HttpResponseBase:
 async def _events(count: int) -> AsyncGenerator[Event]:
     number = 0
     async with aclosing(follow_run(count)) as reports:
-        async for name, details in reports:
-            yield Event(details, event=name, id=DONE if name == "done" else str(number))
+        async for report in reports:
+            name = report.name
+            yield Event(report.details, event=name, id=DONE if name == "done" else str(number))
             number += 1
+
+
+@require_GET
+async def run_stream(request: HttpRequest, run: str) -> HttpResponseBase:
+    """Send the reports of a run that was started by WebSocket: all, or those after Last-Event-ID.
+
+    Who has seen the end and connects again is asked to stay away, as above.
+    """
+    seen = request.headers.get("Last-Event-ID")
+    if seen == DONE:
+        return HttpResponse(status=204)
+    if not await is_known(run):
+        error = {"type": "unknown_run", "message": unknown_run(run)}
+        return JsonResponse({"error": error}, status=404)
+    return EventStreamResponse(_run_events(run, seen))
+
+
+async def _run_events(run: str, seen: str | None) -> AsyncGenerator[Event]:
+    async with aclosing(watch_run(run, seen)) as reports:
+        async for name, details, entry_id in reports:
+            yield Event(details, event=name, id=DONE if name in ENDS else entry_id)

@@ -2,49 +2,17 @@
 
 import asyncio
 import json
-from typing import Any
 
 import httpx
 import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
+from tests.live.reading import parse
+from tests.live.upstreams import Hanging, HeldBack, echo, task_id
 from tests.servers import TLS, Call, barrier, serve_upstream
 
 STREAM = "/async/api_stream/"
-
-
-def task_id(call: Call) -> int:
-    return int(call.target.rpartition("task_id=")[2])
-
-
-async def echo(call: Call) -> None:
-    await call.reply(b'{"task_id": %d}' % task_id(call))
-
-
-class Hanging:
-    """Answers nobody, and tells when all calls are in."""
-
-    def __init__(self, count: int) -> None:
-        self.missing = count
-        self.all_in = asyncio.Event()
-
-    async def __call__(self, call: Call) -> None:
-        self.missing -= 1
-        if not self.missing:
-            self.all_in.set()
-        await call.closed()
-
-
-def parse(text: str) -> list[dict[str, Any]]:
-    """The events of a stream, with their data read as JSON."""
-    events = []
-    for block in text.split("\n\n")[:-1]:
-        fields: dict[str, Any] = {}
-        for name, _, value in (line.partition(": ") for line in block.split("\n")):
-            fields[name] = f"{fields[name]}\n{value}" if name == "data" in fields else value
-        events.append(fields | {"data": json.loads(fields["data"])})
-    return events
 
 
 async def ask(url: str, **headers: str) -> httpx.Response:
@@ -79,18 +47,13 @@ async def test_events_of_a_run(live_url: str, settings: Settings) -> None:
 
 
 async def test_each_result_is_sent_when_it_arrives(live_url: str, settings: Settings) -> None:
-    answered = [asyncio.Event() for _ in range(3)]
-
-    async def answer(call: Call) -> None:
-        await answered[task_id(call)].wait()
-        await echo(call)
-
-    async with serve_upstream(answer) as upstream, httpx.AsyncClient(timeout=60) as client:
+    held_back = HeldBack(3)
+    async with serve_upstream(held_back) as upstream, httpx.AsyncClient(timeout=60) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         async with client.stream("GET", f"{live_url}{STREAM}?fan_out=3") as response:
             lines = response.aiter_lines()
             for index in (2, 0, 1):
-                answered[index].set()
+                held_back.let_go[index].set()
                 async for line in lines:
                     if '"index"' in line:
                         break

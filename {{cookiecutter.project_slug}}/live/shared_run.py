@@ -1,0 +1,91 @@
+"""A run that others can follow, in this process or, with Redis, in any."""
+
+import asyncio
+import json
+import re
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from reprlib import repr as short_repr
+
+from django.conf import settings
+
+from live.hub import Publisher, hub
+from live.log import Event
+from live.run import Report, follow_run
+
+ENDS = {"done", "cancelled", "lost"}
+MARGIN_SECONDS = 10.0
+MAX_DETAILS = 16 * 1024  # Characters; as many as a log can hold for a thousand calls.
+
+CANCELLED = Report("cancelled", json.dumps({"message": "The run was cancelled."}))
+
+
+def new_run() -> str:
+    """Return an id that nobody guesses: who knows it can follow the run."""
+    return secrets.token_hex(8)
+
+
+async def shared_run(run: str, count: int) -> AsyncGenerator[Report]:
+    """Yield what `follow_run()` yields, after publishing it to all who follow the run.
+
+    They get a `result` without its `response` where that is longer than `MAX_DETAILS`, and at last
+    `done`, or `cancelled` if the generator is closed before.
+    """
+    publisher = Publisher(_topic(run))
+    done = False
+    try:
+        async with aclosing(follow_run(count)) as reports:
+            async for report in reports:
+                publisher.publish(_event(report))
+                if report.name == "start":
+                    await publisher.flush()  # Who is told of the run finds it.
+                done = report.name == "done"
+                yield report
+    finally:
+        if not done:
+            publisher.publish(_event(CANCELLED))
+        await publisher.flush()
+
+
+def unknown_run(run: str) -> str:
+    """Return the sentence that refuses the id of a run."""
+    return f"There is no run {short_repr(run)}, or it ended long ago."
+
+
+async def is_known(run: str) -> bool:
+    """Tell whether the run is going on or ended not long ago."""
+    return bool(re.fullmatch("[0-9a-f]{16}", run)) and await hub().log.has(_topic(run))
+
+
+async def watch_run(run: str, after: str | None = None) -> AsyncGenerator[Report]:
+    """Yield the reports of a known run, those after the one with this id, up to the last.
+
+    The process that runs it may have died. So when nothing has come for longer than any run takes,
+    a report `lost` is the last.
+    """
+    patience = settings.AGGREGATOR_DEADLINE + MARGIN_SECONDS
+    async with aclosing(hub().follow(_topic(run), after)) as entries:
+        name = ""
+        while name not in ENDS:
+            try:
+                async with asyncio.timeout(patience):
+                    entry = await anext(entries)
+            except TimeoutError:
+                message = f"Nothing was heard of the run for {patience:g} s: its server is gone."
+                yield Report("lost", json.dumps({"message": message}))
+                return
+            name = entry.name
+            yield Report(name, entry.data, entry.id)
+
+
+def _topic(run: str) -> str:
+    return f"run.{run}"
+
+
+def _event(report: Report) -> Event:
+    if len(report.details) <= MAX_DETAILS:
+        return report.name, report.details
+    details = json.loads(report.details)
+    del details["response"]
+    return report.name, json.dumps(details)

@@ -1,0 +1,60 @@
+"""Two processes that share a Redis: a run of one is followed through the other."""
+
+import asyncio
+import signal
+
+import httpx
+
+from tests.live.reading import parse, talk
+from tests.live.upstreams import HeldBack
+from tests.servers import serve_process, serve_upstream
+
+COUNT = 4
+
+
+async def test_run_of_one_process_reaches_the_clients_of_the_other(redis_url: str) -> None:
+    held_back = HeldBack(COUNT)
+    options = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
+    async with serve_upstream(held_back) as upstream, httpx.AsyncClient(timeout=60) as browser:
+        shared = {"REDIS_URL": redis_url, "AGGREGATOR_UPSTREAM_URL": upstream.url}
+        with (
+            serve_process(*options, **shared) as (one, one_url),
+            serve_process(*options, **shared) as (other, other_url),
+        ):
+            async with talk(one_url) as starter, talk(other_url) as follower:
+                run = await starter.start(COUNT)
+                await follower.say(type="follow", run=run)
+                assert (await follower.hear())["count"] == COUNT
+
+                # A stream of one process breaks off half-way; it goes on in the other.
+                held_back.let_go[0].set()
+                held_back.let_go[1].set()
+                followed = [await follower.hear(), await follower.hear()]
+                url = f"/async/runs/{run}/"
+                async with browser.stream("GET", one_url + url) as response:
+                    text = ""
+                    async for part in response.aiter_text():
+                        text += part
+                        if text.count("event: result") == 2:
+                            break
+                seen = parse(text)
+                held_back.let_go[2].set()
+                followed.append(await follower.hear())
+                last_seen = {"Last-Event-ID": seen[-1]["id"]}
+                async with browser.stream("GET", other_url + url, headers=last_seen) as response:
+                    assert response.status_code == 200
+                    held_back.let_go[3].set()
+                    seen += parse("".join([part async for part in response.aiter_text()]))
+
+                reports = await starter.hear_until("done")
+                assert followed + await follower.hear_until("done") == reports
+                assert [{"type": e["event"], "run": run} | e["data"] for e in seen[1:]] == reports
+
+                response = await browser.get(other_url + url, headers={"Last-Event-ID": "done"})
+                assert response.status_code == 204
+            one.terminate()
+            other.terminate()
+            for server in (one, other):
+                _, log = await asyncio.to_thread(server.communicate)
+                assert log == ""
+                assert server.returncode == -signal.SIGTERM

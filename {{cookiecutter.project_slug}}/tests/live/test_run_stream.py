@@ -1,0 +1,129 @@
+"""A run that was started by WebSocket, followed as server-sent events."""
+
+import json
+
+import httpx
+import pytest
+from django.test import AsyncClient
+from pytest_django import Settings
+
+from live import shared_run
+from live.hub import Publisher
+from tests.live.reading import parse, talk
+from tests.live.upstreams import Hanging, HeldBack, echo
+from tests.servers import Call, serve_upstream
+
+
+def path(run: str) -> str:
+    return f"/async/runs/{run}/"
+
+
+async def ask(url: str, **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+        return await client.get(url)
+
+
+async def test_live_run_from_its_beginning(
+    live_url: str, settings: Settings, hops: list[str]
+) -> None:
+    held_back = HeldBack(2)
+    async with serve_upstream(held_back) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        run = await client.start(2)
+        async with (
+            httpx.AsyncClient(timeout=60) as browser,
+            browser.stream("GET", live_url + path(run)) as response,
+        ):
+            text = response.aiter_text()
+            events = parse(await anext(text))
+            held_back.let_go[1].set()
+            events += parse(await anext(text))
+            held_back.let_go[0].set()
+            events += parse("".join([part async for part in text]))
+        reports = await client.hear_until("done")
+
+    assert response.headers["content-type"] == "text/event-stream"
+    assert [event["event"] for event in events] == ["start", "result", "result", "done"]
+    assert events[-1]["id"] == "done"
+    told = [{"type": event["event"], "run": run} | event["data"] for event in events]
+    assert told[1:] == reports
+    assert not hops
+
+
+async def test_reconnecting_misses_nothing_and_repeats_nothing(
+    live_url: str, settings: Settings
+) -> None:
+    async with serve_upstream(echo) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        run = await client.start(3)
+        await client.hear_until("done")
+    events = parse((await ask(live_url + path(run))).text)
+    for seen, event in enumerate(events[:-1], start=1):
+        response = await ask(live_url + path(run), **{"Last-Event-ID": event["id"]})
+        assert parse(response.text) == events[seen:]
+    response = await ask(live_url + path(run), **{"Last-Event-ID": "nonsense"})
+    assert parse(response.text) == events
+
+
+async def test_who_has_seen_the_end_is_asked_to_stay_away(live_url: str) -> None:
+    response = await ask(live_url + path("0123456789abcdef"), **{"Last-Event-ID": "done"})
+    assert (response.status_code, response.content) == (204, b"")
+
+
+@pytest.mark.parametrize("run", ["0123456789abcdef", "x", "é"])
+async def test_unknown_run_is_not_found(live_url: str, run: str) -> None:
+    response = await ask(live_url + path(run))
+    assert response.status_code == 404
+    error = response.json()["error"]
+    assert error["type"] == "unknown_run"
+    assert error["message"].endswith(", or it ended long ago.")
+
+
+async def test_only_get(async_client: AsyncClient) -> None:
+    response = await async_client.post(path("0123456789abcdef"))
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+
+
+async def test_cancelled_run_ends_the_stream(live_url: str, settings: Settings) -> None:
+    hanging = Hanging(2)
+    async with serve_upstream(hanging) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        async with talk(live_url) as client:
+            run = await client.start(2)
+            await hanging.all_in.wait()
+        start, end = parse((await ask(live_url + path(run))).text)
+    assert start["event"] == "start"
+    assert (end["event"], end["id"]) == ("cancelled", "done")
+    assert end["data"] == {"message": "The run was cancelled."}
+
+
+async def test_run_whose_server_has_died_is_not_waited_for_without_end(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_run, "MARGIN_SECONDS", 0.0)
+    settings.AGGREGATOR_DEADLINE = 0.05
+    run = shared_run.new_run()
+    publisher = Publisher(f"run.{run}")
+    publisher.publish(("start", '{"count": 1}'))
+    await publisher.flush()
+    start, lost = [report async for report in shared_run.watch_run(run)]
+    assert start.name == "start"
+    assert lost.name == "lost"
+    assert json.loads(lost.details)["message"] == (
+        "Nothing was heard of the run for 0.05 s: its server is gone."
+    )
+
+
+async def test_others_are_spared_a_long_response(live_url: str, settings: Settings) -> None:
+    async def answer(call: Call) -> None:
+        await call.reply(b'"%b"' % (b"x" * shared_run.MAX_DETAILS))
+
+    async with serve_upstream(answer) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        run = await client.start(1)
+        result, done = await client.hear_until("done")
+    _, spared, told_done = parse((await ask(live_url + path(run))).text)
+    assert len(result["response"]) == shared_run.MAX_DETAILS
+    assert "response" not in spared["data"]
+    assert (spared["data"]["index"], spared["data"]["ok"]) == (0, True)
+    assert told_done["data"]["ok"] == done["ok"] == 1

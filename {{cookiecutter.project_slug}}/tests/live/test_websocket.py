@@ -1,0 +1,345 @@
+"""Runs over a WebSocket."""
+
+import asyncio
+import json
+import signal
+import threading
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from live import websocket
+from live.run import Report
+from live.websocket import Allowance, Conversation
+from tests.live.reading import talk
+from tests.live.upstreams import Hanging, HeldBack, echo
+from tests.servers import barrier, serve_process, serve_upstream
+
+
+async def test_reports_of_a_run(live_url: str, settings: Settings, hops: list[str]) -> None:
+    async with serve_upstream(barrier(3, echo)) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        await client.say(type="start", fan_out=3)
+        start, *results, done = await client.hear_until("done")
+
+    run = start["run"]
+    assert start == {"type": "start", "run": run, "count": 3, "concurrency": 3}
+    assert {(result["type"], result["run"]) for result in results} == {("result", run)}
+    assert sorted(result["index"] for result in results) == [0, 1, 2]
+    assert all(result["response"] == {"task_id": result["index"]} for result in results)
+    assert (done["run"], done["ok"], done["errors"]) == (run, 3, 0)
+    assert not hops
+
+
+async def test_fan_out_of_the_settings(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_FAN_OUT = 2
+    async with serve_upstream(echo) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        await client.say(type="start")
+        assert (await client.hear())["count"] == 2
+        await client.hear_until("done")
+
+
+async def test_each_result_comes_when_it_arrives(live_url: str, settings: Settings) -> None:
+    held_back = HeldBack(3)
+    async with serve_upstream(held_back) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        await client.start(3)
+        for index in (2, 0, 1):
+            held_back.let_go[index].set()
+            assert (await client.hear())["index"] == index
+
+
+async def test_cancel_ends_all_calls_at_once(live_url: str, settings: Settings) -> None:
+    hanging = Hanging(5)
+    async with serve_upstream(hanging) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        run = await client.start(5)
+        await hanging.all_in.wait()
+        await client.say(type="cancel")
+        assert await client.hear() == {
+            "type": "cancelled",
+            "run": run,
+            "message": "The run was cancelled.",
+        }
+        await upstream.all_closed.wait()
+        assert upstream.connections == 5
+
+    async with serve_upstream(echo) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        assert await client.start(1) != run
+        await client.hear_until("done")
+
+
+async def test_client_that_leaves_ends_its_run(live_url: str, settings: Settings) -> None:
+    hanging = Hanging(5)
+    async with serve_upstream(hanging) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        async with talk(live_url) as client:
+            await client.start(5)
+            await hanging.all_in.wait()
+        await upstream.all_closed.wait()
+    assert upstream.connections == 5
+
+
+async def test_one_run_after_the_other(live_url: str, settings: Settings) -> None:
+    hanging = Hanging(2)
+    async with serve_upstream(hanging) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        run = await client.start(2)
+        for message in ({"type": "start"}, {"type": "follow", "run": run}):
+            assert await client.ask(json.dumps(message)) == {
+                "type": "busy",
+                "message": f"The run {run} goes on here; cancel it first.",
+            }
+        await client.say(type="cancel")
+        assert (await client.hear())["type"] == "cancelled"
+
+
+NO_FAN_OUT = "but it must be a whole number from 1 to 1000."
+
+
+@pytest.mark.parametrize(
+    ("text", "error_type", "sentence"),
+    [
+        ("", "bad_request", "The message is not JSON."),
+        ("{'type': 'start'}", "bad_request", "The message is not JSON."),
+        ("[" * 4000, "bad_request", "The message is not JSON."),
+        ("null", "bad_request", "The message is None, but it must be a JSON object."),
+        ("[1, 2]", "bad_request", "The message is [1, 2], but it must be a JSON object."),
+        (
+            "{}",
+            "bad_request",
+            "type is None, but it must be 'start', 'follow' or 'cancel'.",
+        ),
+        (
+            '{"type": ["start"]}',
+            "bad_request",
+            "type is ['start'], but it must be 'start', 'follow' or 'cancel'.",
+        ),
+        ('{"type": "start", "fan_out": 0}', "bad_request", f"fan_out is 0, {NO_FAN_OUT}"),
+        ('{"type": "start", "fan_out": 1001}', "bad_request", f"fan_out is 1001, {NO_FAN_OUT}"),
+        ('{"type": "start", "fan_out": "5"}', "bad_request", f"fan_out is '5', {NO_FAN_OUT}"),
+        ('{"type": "start", "fan_out": 5.0}', "bad_request", f"fan_out is 5.0, {NO_FAN_OUT}"),
+        ('{"type": "start", "fan_out": true}', "bad_request", f"fan_out is True, {NO_FAN_OUT}"),
+        ('{"type": "follow"}', "bad_request", "run is None, but it must be a run's id."),
+        (
+            '{"type": "follow", "run": "0123456789abcdef"}',
+            "unknown_run",
+            "There is no run '0123456789abcdef', or it ended long ago.",
+        ),
+        (
+            '{"type": "follow", "run": "\\ud800"}',
+            "unknown_run",
+            "There is no run '\\ud800', or it ended long ago.",
+        ),
+        ('{"type": "cancel"}', "not_running", "There is no run to cancel."),
+    ],
+)
+async def test_bad_message_is_answered_with_an_error(
+    live_url: str, text: str, error_type: str, sentence: str
+) -> None:
+    async with talk(live_url) as client:
+        assert await client.ask(text) == {"type": error_type, "message": sentence}
+        assert (await client.ask('{"type": "cancel"}'))["type"] == "not_running"
+
+
+@pytest.mark.parametrize(
+    ("message", "error_type", "code"),
+    [
+        (b"{}", "bad_request", 1003),
+        (b"x" * 4097, "message_too_big", 1009),
+        ('"' + "é" * 2048 + '"', "message_too_big", 1009),
+    ],
+)
+async def test_message_that_closes(
+    live_url: str, message: str | bytes, error_type: str, code: int
+) -> None:
+    async with talk(live_url) as client:
+        assert (await client.ask(message))["type"] == error_type
+        assert await client.close_code() == code
+
+
+async def test_too_many_messages(live_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MESSAGES_PER_SECOND", 0)
+    async with talk(live_url) as client:
+        for _ in range(websocket.MESSAGES_AT_ONCE):
+            assert (await client.ask("{}"))["type"] == "bad_request"
+        assert (await client.ask("{}"))["type"] == "too_many_messages"
+        assert await client.close_code() == 1008
+
+
+def test_allowance_grows_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(websocket, "monotonic", lambda: now)
+    allowance = Allowance(2, per_second=5.0)
+    assert [allowance.take() for _ in range(3)] == [True, True, False]
+    now = 0.21
+    assert [allowance.take() for _ in range(2)] == [True, False]
+    now = 100.0
+    assert [allowance.take() for _ in range(3)] == [True, True, False]
+
+
+async def test_idle_connection_is_closed_but_not_during_a_run(
+    live_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_back = HeldBack(1)
+    async with serve_upstream(held_back) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        await client.start(1)
+        monkeypatch.setattr(websocket, "IDLE_SECONDS", 0.01)
+        assert (await client.ask('{"type": "start"}'))["type"] == "busy"
+        held_back.let_go[0].set()
+        await client.hear_until("done")
+        assert (await client.hear())["error"] == {
+            "type": "idle",
+            "message": "There was no message for 0.01 s.",
+        }
+        assert await client.close_code() == 1000
+
+
+async def test_others_follow_a_run_from_its_beginning(live_url: str, settings: Settings) -> None:
+    held_back = HeldBack(2)
+    async with serve_upstream(held_back) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        run = await client.start(2)
+        held_back.let_go[1].set()
+        seen = [await client.hear()]
+        async with talk(live_url) as early:
+            await early.say(type="follow", run=run)
+            start, first = await early.hear(), await early.hear()
+            assert (start["type"], start["count"], start["run"]) == ("start", 2, run)
+            assert first == seen[0]
+            held_back.let_go[0].set()
+            seen += await client.hear_until("done")
+            assert await early.hear_until("done") == seen[1:]
+            async with talk(live_url) as late:
+                await late.say(type="follow", run=run)
+                assert await late.hear_until("done") == [start, *seen]
+
+
+async def test_who_follows_may_leave_and_hears_of_a_cancel(
+    live_url: str, settings: Settings
+) -> None:
+    hanging = Hanging(2)
+    async with serve_upstream(hanging) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        run = await client.start(2)
+        await hanging.all_in.wait()
+        async with talk(live_url) as other:
+            for _ in range(2):
+                await other.say(type="follow", run=run)
+                assert (await other.hear())["type"] == "start"
+                await other.say(type="cancel")
+                assert (await other.hear())["type"] == "cancelled"
+            await other.say(type="follow", run=run)
+            assert (await other.hear())["type"] == "start"
+            assert not upstream.all_closed.is_set()
+            await client.say(type="cancel")
+            assert await client.hear() == await other.hear()
+
+
+class Endless:
+    """Reports without end; how many were asked for, and whether it is closed."""
+
+    def __init__(self) -> None:
+        self.produced = 0
+        self.closed = threading.Event()
+
+    async def __call__(self, run: str, count: int) -> AsyncGenerator[Report]:
+        try:
+            yield Report("start", '{"count": 1}')
+            while True:
+                self.produced += 1
+                await asyncio.sleep(0)
+                yield Report("result", json.dumps({"response": "x" * 65_536}))
+        finally:
+            self.closed.set()
+
+
+async def test_reader_that_does_not_read_stops_the_reports(
+    live_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle, busy = Endless(), Endless()
+    sources = iter([idle, busy])
+    monkeypatch.setattr(websocket, "shared_run", lambda run, count: next(sources)(run, count))
+    async with talk(live_url, compression=None) as sleeper:
+        await sleeper.start(1)
+        async with talk(live_url, compression=None) as reader:
+            await reader.start(1)
+            for _ in range(1000):
+                await reader.connection.recv()
+            reader.connection.transport.abort()
+        assert busy.produced >= 1000
+        assert idle.produced < 500
+        sleeper.connection.transport.abort()
+    assert await asyncio.to_thread(idle.closed.wait, 30)
+
+
+async def test_failure_of_the_server_is_logged_and_told(
+    live_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(run: str, count: int) -> AsyncGenerator[Report]:
+        yield Report("start", '{"count": 1}')
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(websocket, "shared_run", broken)
+    async with talk(live_url) as client:
+        await client.start(1)
+        assert (await client.hear())["error"] == {
+            "type": "internal_error",
+            "message": "The server failed.",
+        }
+        assert await client.close_code() == 1011
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [
+        ZeroDivisionError
+    ]
+
+
+class Gone:
+    """A client that asks, and has left when it is answered."""
+
+    def __init__(self, *texts: str) -> None:
+        self.messages = [{"type": "websocket.receive", "text": text} for text in texts]
+        self.told = asyncio.Event()
+
+    async def receive(self) -> Mapping[str, Any]:
+        if self.messages:
+            return self.messages.pop(0)
+        await self.told.wait()
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        self.told.set()
+        raise OSError
+
+
+@pytest.mark.parametrize("text", ["{", '{"type": "start"}'])
+async def test_client_that_is_gone_is_no_error(settings: Settings, text: str) -> None:
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        client = Gone(text)
+        await Conversation(client.receive, client.send).hold()
+    assert client.told.is_set()
+
+
+async def test_stop_of_the_server_is_told_to_every_connection() -> None:
+    patient = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
+    hanging = Hanging(5)
+    async with serve_upstream(hanging) as upstream:
+        with serve_process(*patient, AGGREGATOR_UPSTREAM_URL=upstream.url) as (server, url):
+            async with talk(url) as running, talk(url) as idle, talk(url) as following:
+                run = await running.start(5)
+                await following.say(type="follow", run=run)
+                await hanging.all_in.wait()
+                await following.hear()
+                server.terminate()
+                codes = {await client.close_code() for client in (running, idle, following)}
+            await upstream.all_closed.wait()
+            _, log = await asyncio.to_thread(server.communicate)
+
+    assert codes <= {1001, 1012}
+    assert log == ""
+    assert server.returncode == -signal.SIGTERM
