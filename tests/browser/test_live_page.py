@@ -56,7 +56,7 @@ class Visit:
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("requestfailed", self.complain_of_failure)
-        self.page.on("request", lambda request: self.complain_of_others(request.url, url))
+        self.page.on("request", lambda request: self.complain_of_others(request.url, site(url)))
         self.page.goto(url)
 
     def complain_of_failure(self, request: Request) -> None:
@@ -75,11 +75,15 @@ class Visit:
         return self.page
 
 
+def site(url: str) -> str:
+    return "/".join(url.split("/")[:3])
+
+
 def states(page: Page, state: str) -> Locator:
     return page.get_by_role("listitem").and_(page.locator(f"[data-state={state}]"))
 
 
-@pytest.mark.parametrize("transport", ["SSE", "JSON"])
+@pytest.mark.parametrize("transport", ["SSE", "WebSocket", "JSON"])
 def test_all_bars_finish_and_a_failed_call_is_shown_as_failed(
     browser: Browser, url: str, transport: str
 ) -> None:
@@ -117,7 +121,7 @@ def test_calls_wait_run_and_end(browser: Browser, url: str, upstream: SlowUpstre
     assert visit.complaints == []
 
 
-@pytest.mark.parametrize("transport", ["SSE", "JSON"])
+@pytest.mark.parametrize("transport", ["SSE", "WebSocket", "JSON"])
 def test_run_is_stopped_and_another_one_started_by_keyboard(
     browser: Browser, url: str, upstream: SlowUpstream, transport: str
 ) -> None:
@@ -142,24 +146,86 @@ def test_number_of_calls_has_its_limits(browser: Browser, url: str) -> None:
     assert visit.complaints == []
 
 
-def test_connection_that_drops_is_told(
-    browser: Browser, server: tuple[str, ExitStack], upstream: SlowUpstream
+@pytest.mark.parametrize(
+    ("transport", "sentence"),
+    [("SSE", "The connection was lost."), ("WebSocket", "The server is being stopped.")],
+)
+def test_server_that_stops_is_told(
+    browser: Browser,
+    server: tuple[str, ExitStack],
+    upstream: SlowUpstream,
+    transport: str,
+    sentence: str,
 ) -> None:
     url, stack = server
     upstream.let_go.clear()
-    page = Visit(browser, url).start("SSE", 5)
+    page = Visit(browser, url).start(transport, 5)
     expect(states(page, "running")).to_have_count(5)
     stack.close()
 
-    expect(page.get_by_role("status")).to_have_text(
-        "The connection was lost. 0 of 5 calls had finished."
-    )
+    status = page.get_by_role("status")
+    expect(status).to_have_text(f"{sentence} 0 of 5 calls had finished.")
     expect(states(page, "lost")).to_have_count(5)
-    page.get_by_label("JSON").check()
-    page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("status")).to_have_text(
-        "The connection was lost. 0 of 5 calls had finished."
+    for other in ("JSON", "WebSocket"):
+        page.get_by_label(other).check()
+        page.get_by_role("button", name="Start").click()
+        expect(status).to_have_text("The connection was lost. 0 of 5 calls had finished.")
+
+
+def test_run_is_followed_in_another_browser(
+    browser: Browser, url: str, upstream: SlowUpstream
+) -> None:
+    upstream.let_go.clear()
+    starting = Visit(browser, url, DESKTOP)
+    page = starting.start("WebSocket", 10)
+    expect(states(page, "running")).to_have_count(8)
+    link = page.get_by_role("link", name=f"{url}/?run=")
+    address = link.get_attribute("href")
+    assert address
+
+    following = Visit(browser, f"{url}/{address}", DESKTOP)
+    other = following.page
+    expect(other.get_by_role("status")).to_have_text("10 calls on the way, started elsewhere.")
+    expect(states(other, "running")).to_have_count(8)
+    upstream.let_go.set()
+    for visited in (page, other):
+        expect(states(visited, "ok")).to_have_count(8)
+        expect(states(visited, "failed")).to_have_count(2)
+        expect(visited.get_by_role("status")).to_contain_text("10 calls in ")
+    other.screenshot(path=SCREENSHOTS / "followed.png", full_page=True)
+
+    late = Visit(browser, f"{url}/{address}")
+    expect(states(late.page, "ok")).to_have_count(8)
+    expect(late.page.get_by_role("status")).to_have_text(
+        page.get_by_role("status").text_content() or ""
     )
+    assert starting.complaints + following.complaints + late.complaints == []
+
+
+def test_stop_is_seen_by_those_who_follow(
+    browser: Browser, url: str, upstream: SlowUpstream
+) -> None:
+    upstream.let_go.clear()
+    page = Visit(browser, url).start("WebSocket", 5)
+    address = page.get_by_role("link", name="?run=").get_attribute("href")
+    other = Visit(browser, f"{url}/{address}").page
+    expect(states(other, "running")).to_have_count(5)
+    page.get_by_role("button", name="Stop").click()
+
+    expect(page.get_by_role("status")).to_have_text("Stopped. 0 of 5 calls had finished.")
+    expect(other.get_by_role("status")).to_have_text(
+        "The run was cancelled. 0 of 5 calls had finished."
+    )
+    expect(states(other, "lost")).to_have_count(5)
+
+
+def test_run_that_is_unknown_is_told(browser: Browser, url: str) -> None:
+    visit = Visit(browser, f"{url}/?run=0123456789abcdef")
+    expect(visit.page.get_by_role("status")).to_have_text(
+        "There is no run '0123456789abcdef', or it ended long ago."
+    )
+    expect(visit.page.get_by_role("button", name="Start")).to_be_enabled()
+    assert visit.complaints == []
 
 
 @pytest.mark.parametrize("look", LOOKS)

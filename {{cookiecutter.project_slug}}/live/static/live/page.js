@@ -9,33 +9,71 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const form = document.querySelector("#controls");
 const button = form.querySelector("button");
 const summary = document.querySelector("#summary");
+const share = document.querySelector("#share");
 const board = new Board(document);
 let stop;
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (stop) stop.abort(new Error("Stopped."));
-  else follow(form.elements.fan_out.valueAsNumber, form.querySelector("[name=transport]:checked"));
+  if (stop) {
+    stop.abort(new Error("Stopped."));
+    return;
+  }
+  const { value: transport, dataset: { url } } = form.querySelector("[name=transport]:checked");
+  const count = form.elements.fan_out.valueAsNumber;
+  const run = begin(count);
+  summary.textContent = `${calls(count)} on the way.`;
+  show(run, transports[transport], `${url}?fan_out=${count}`);
 });
 
-async function follow(count, { value: transport, dataset: { url } }) {
-  const run = new Run(count);
+const shared = new URLSearchParams(location.search).get("run");
+if (shared) {
+  const { url } = form.querySelector("[value=ws]").dataset;
+  summary.textContent = "Looking for the run.";
+  show(begin(0), transports.ws, `${url}?run=${encodeURIComponent(shared)}`);
+}
+
+/** Show a run while it goes on. One that was started elsewhere tells first how many calls it has. */
+async function show(run, transport, url) {
+  const receive = (name, details) => {
+    if (name === "start" && details.count !== run.count) {
+      run.end();
+      run = begin(details.count);
+      summary.textContent = `${calls(run.count)} on the way, started elsewhere.`;
+    }
+    if (details.run) offer(details.run);
+    board.changed(run.receive(name, details));
+  };
   stop = new AbortController();
   allow(false);
-  board.open(run);
-  summary.textContent = `${calls(count)} on the way.`;
-  animate(run);
   try {
-    const receive = (name, details) => board.changed(run.receive(name, details));
-    await transports[transport](`${url}?fan_out=${count}`, receive, stop.signal);
+    await transport(url, receive, stop.signal);
     summary.textContent = told(run);
   } catch (error) {
     board.changed(run.end());
-    summary.textContent = `${error.message} ${run.finished} of ${calls(count)} had finished.`;
+    const finished = `${run.finished} of ${calls(run.count)} had finished.`;
+    summary.textContent = run.count ? `${error.message} ${finished}` : error.message;
   } finally {
     stop = undefined;
     allow(true);
   }
+}
+
+function begin(count) {
+  const run = new Run(count);
+  share.hidden = true;
+  board.open(run);
+  animate(run);
+  return run;
+}
+
+/** Show the address under which others see this run. */
+function offer(id) {
+  if (!share.hidden) return;
+  const link = share.querySelector("a");
+  link.href = `?run=${encodeURIComponent(id)}`;
+  link.textContent = link.href;
+  share.hidden = false;
 }
 
 function told({ count, failed, elapsed, sum }) {

@@ -70,6 +70,8 @@ export class Run {
     const call = this.calls[index];
     Object.assign(call, { state: ok ? "ok" : "failed", started, elapsed });
     this.#timed &&= elapsed !== undefined;
+    // Who joins a run late learns from its results when it began.
+    if (this.#timed) this.#begun = Math.min(this.#begun, performance.now() - (started + elapsed) * 1000);
     if (!ok) {
       call.error = response.error;
       this.failed += 1;

@@ -1,6 +1,7 @@
 // How the reports of a run reach this page. A transport is a function (url, receive, signal): it
 // asks the URL, calls receive(name, details) for each report, and returns a promise. That is
 // fulfilled after `done`, and rejected with a sentence for people if the run cannot be followed.
+// The URL names the number of calls (`?fan_out=N`) or, over a WebSocket, a run that goes on (`?run=ID`).
 
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
 function overEvents(url, receive, signal) {
@@ -23,6 +24,36 @@ function overEvents(url, receive, signal) {
       end(reject, new Error(refused ? "The server refused the stream." : "The connection was lost."));
     });
     signal.addEventListener("abort", () => end(reject, signal.reason), { once: true });
+  });
+}
+
+// https://websockets.spec.whatwg.org/
+function overSocket(url, receive, signal) {
+  const address = new URL(url, location.href.replace(/^http/, "ws"));
+  const { run, fan_out: count } = Object.fromEntries(address.searchParams);
+  address.search = "";
+  return new Promise((fulfil, reject) => {
+    const socket = new WebSocket(address);
+    const say = (message) => socket.send(JSON.stringify(message));
+    const end = (settle, value) => {
+      socket.close();
+      settle(value);
+    };
+    socket.addEventListener("open", () => {
+      say(run ? { type: "follow", run } : { type: "start", fan_out: Number(count) });
+    });
+    socket.addEventListener("message", (event) => {
+      const { type, ...details } = JSON.parse(event.data);
+      if (type === "error") return end(reject, new Error(details.error.message));
+      if (type === "cancelled" || type === "lost") return end(reject, new Error(details.message));
+      receive(type, details);
+      if (type === "done") end(fulfil);
+    });
+    socket.addEventListener("close", () => reject(new Error("The connection was lost.")));
+    signal.addEventListener("abort", () => {
+      if (socket.readyState === WebSocket.OPEN) say({ type: "cancel" });
+      end(reject, signal.reason);
+    }, { once: true });
   });
 }
 
@@ -50,4 +81,4 @@ async function fetchJSON(url, signal) {
   }
 }
 
-export const transports = { sse: overEvents, json: overJSON };
+export const transports = { sse: overEvents, ws: overSocket, json: overJSON };
