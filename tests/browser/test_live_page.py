@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.upstream import SlowUpstream, slow_upstream
+from tests.browser.visit import Visit, states
 from tests.project.serving import booted
 from tests.template import TEMPLATE, python
 
@@ -45,42 +46,6 @@ def server(project: Path, upstream: SlowUpstream) -> Iterator[tuple[str, ExitSta
 @pytest.fixture
 def url(server: tuple[str, ExitStack]) -> str:
     return server[0]
-
-
-class Visit:
-    """A page in a browser window of its own; `complaints` are what a clean page has none of."""
-
-    def __init__(self, browser: Browser, url: str, look: dict[str, Any] | None = None) -> None:
-        self.page = browser.new_context(**(look or {})).new_page()
-        self.complaints: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", self.complain_of_failure)
-        self.page.on("request", lambda request: self.complain_of_others(request.url, site(url)))
-        self.page.goto(url)
-
-    def complain_of_failure(self, request: Request) -> None:
-        # The page closes a stream itself once it has seen `done`.
-        if request.failure != "net::ERR_ABORTED":
-            self.complaints.append(f"{request.failure} at {request.url}")
-
-    def complain_of_others(self, asked: str, url: str) -> None:
-        if not asked.startswith((url, "data:")):
-            self.complaints.append(f"asked {asked}")
-
-    def start(self, transport: str, calls: int) -> Page:
-        self.page.get_by_label("Calls", exact=True).fill(str(calls))
-        self.page.get_by_label(transport).check()
-        self.page.get_by_role("button", name="Start").click()
-        return self.page
-
-
-def site(url: str) -> str:
-    return "/".join(url.split("/")[:3])
-
-
-def states(page: Page, state: str) -> Locator:
-    return page.get_by_role("listitem").and_(page.locator(f"[data-state={state}]"))
 
 
 @pytest.mark.parametrize("transport", ["SSE", "WebSocket", "JSON"])

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -13,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
+
+from tests.template import run
 
 
 @contextmanager
@@ -34,6 +37,22 @@ def booted(project: Path, python: Path, **variables: str) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+
+
+@contextmanager
+def production(project: Path, python: Path, folder: Path, **variables: str) -> Iterator[str]:
+    """Serve a copy of the project with the settings of production; yield its URL."""
+    copy = folder / "production"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".*", "*.sqlite3*"))
+    variables |= {
+        "SECRET_KEY": "p" * 50,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "HTTPS_ONLY": "false",
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+    }
+    run(copy, str(python), "manage.py", "collectstatic", "--no-input", **variables)
+    with booted(copy, python, **variables) as url:
+        yield url
 
 
 def get(url: str) -> tuple[int, str]:

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.project.serving import booted, get, upstream
+from tests.project.serving import booted, get, production, upstream
 from tests.template import python, render, run
 
 
@@ -27,16 +27,7 @@ def test_defaults_answer(project: Path) -> None:
 
 
 def test_production_settings_serve_collected_files(project: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "production"
-    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".*", "*.sqlite3*"))
-    production = {
-        "SECRET_KEY": "p" * 50,
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "HTTPS_ONLY": "false",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
-    }
-    run(copy, str(python(project)), "manage.py", "collectstatic", "--no-input", **production)
-    with booted(copy, python(project), **production) as url:
+    with production(project, python(project), tmp_path) as url:
         _, home = get(url)
         stylesheet = home.partition('rel="stylesheet" href="')[2].partition('"')[0]
         status, css = get(url + stylesheet)

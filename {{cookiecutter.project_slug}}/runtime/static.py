@@ -1,0 +1,12 @@
+"""Static files in production: named after their content, so that browsers keep them for ever."""
+
+from servestatic.storage import CompressedManifestStaticFilesStorage
+
+
+class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+    """Names each file after its content, also where one JavaScript module imports another.
+
+    https://docs.djangoproject.com/en/stable/ref/contrib/staticfiles/#manifeststaticfilesstorage
+    """
+
+    support_js_module_import_aggregation = True
