@@ -143,8 +143,8 @@ class Conversation:
             case {"type": "follow", **details}:
                 sentence = f"run is {short_repr(details.get('run'))}, but it must be a run's id."
                 raise RefusedError("bad_request", sentence)
-            case {**details}:
-                kind = short_repr(details.get("type"))
+            case other:
+                kind = short_repr(other.get("type"))
                 sentence = f"type is {kind}, but it must be 'start', 'follow' or 'cancel'."
                 raise RefusedError("bad_request", sentence)
 

@@ -33,7 +33,7 @@ def test_production_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert values["ALLOWED_HOSTS"] == ["example.com", "example.org"]
     assert values["SECURE_SSL_REDIRECT"]
     assert values["SECURE_HSTS_SECONDS"] == 3600
-    assert values["STORAGES"]["staticfiles"]["BACKEND"].startswith("servestatic.")
+    assert values["STORAGES"]["staticfiles"]["BACKEND"] == "runtime.static.StaticFilesStorage"
 
 
 def test_development_accepts_the_example_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,17 @@ async def test_lost_group_is_joined_again(memory_hub: Hub, layer: InMemoryChanne
         await until(lambda: bool(layer.groups))
 
 
+async def test_late_news_of_a_topic_that_nobody_follows_any_more(
+    memory_hub: Hub, layer: InMemoryChannelLayer
+) -> None:
+    async with aclosing(memory_hub.follow("t")) as entries:
+        await memory_hub.publish("t", ("n", "1"))
+        assert (await anext(entries)).data == "1"
+        await layer.group_send("topic.t", {"type": "news", "topic": "gone"})
+        await memory_hub.publish("t", ("n", "2"))
+        assert (await anext(entries)).data == "2"
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_log_that_fails_is_read_again(
     memory_hub: Hub, log: CountingLog, caplog: pytest.LogCaptureFixture

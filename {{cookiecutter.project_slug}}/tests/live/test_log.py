@@ -71,6 +71,9 @@ async def test_characters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(10):
         await kept.append("b", [("n", "x" * 25)])
     assert await kept.has("b")
+    await kept.append("c", [("n", "x" * 101)])
+    assert not await kept.has("b")
+    assert not await kept.has("c")
 
 
 async def test_topic_is_forgotten_after_a_while(now: list[float]) -> None:
