@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels_redis.core import RedisChannelLayer
 from django.core.cache import caches
 
 from config.environment import InvalidSetting
@@ -133,7 +134,9 @@ def test_redis_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, url: str) ->
     values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", REDIS_URL=url)
 
     assert values["CACHES"]["default"]["LOCATION"] == url
-    assert values["CHANNEL_LAYERS"]["default"]["CONFIG"] == {"hosts": [url]}
+    (host,) = values["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"]
+    assert host["address"] == url
+    assert host["socket_timeout"] > RedisChannelLayer.brpop_timeout
 
 
 def test_processes_share_the_cache_and_the_channel_layer_in_redis(
