@@ -16,13 +16,15 @@ from runtime.protocols import Receive, Scope, Send
 
 type Resource = Callable[[], AbstractAsyncContextManager[object]]
 
+_added: list[Resource] = []
 _stopping: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = WeakKeyDictionary()
 
 
 class Lifespan:
     """The ASGI application of the lifespan protocol.
 
-    `resources` are entered in order at start-up and left in reverse at shutdown. One that cannot
+    `resources`, and after them those that apps have added, are entered in order at start-up and
+    left in reverse at shutdown. One that cannot
     be entered fails the start-up: the server prints why and exits. A shutdown that takes longer
     than `shutdown_timeout` seconds is cancelled and reported as failed.
     """
@@ -37,7 +39,7 @@ class Lifespan:
         _stopping[asyncio.get_running_loop()] = asyncio.Event()
         async with AsyncExitStack() as stack:
             try:
-                for resource in self.resources:
+                for resource in (*self.resources, *_added):
                     await stack.enter_async_context(resource())
                 stack.enter_context(_stop_announced())
             except Exception:
@@ -52,6 +54,14 @@ class Lifespan:
                 await send({"type": "lifespan.shutdown.failed", "message": traceback.format_exc()})
             else:
                 await send({"type": "lifespan.shutdown.complete"})
+
+
+def add_resource(resource: Resource) -> None:
+    """Let every lifespan open `resource` too.
+
+    For the `ready()` of an app, so that the app can be dropped without a change elsewhere.
+    """
+    _added.append(resource)
 
 
 def stopping() -> asyncio.Event:

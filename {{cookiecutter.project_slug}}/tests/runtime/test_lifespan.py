@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runtime.lifespan import Lifespan, Resource, stopping, until_stopping
+from runtime.lifespan import Lifespan, Resource, add_resource, stopping, until_stopping
 
 
 class Server:
@@ -70,6 +70,20 @@ async def test_resources_open_in_order_and_close_in_reverse() -> None:
     assert log == ["open pool", "open workers"]
     assert await server.stop() == {"type": "lifespan.shutdown.complete"}
     assert log[2:] == ["close workers", "close pool"]
+
+
+async def test_resource_of_an_app_is_opened_after_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.lifespan._added", [])
+    log: list[str] = []
+    add_resource(resource("worker", log))
+    server = Server(Lifespan(resource("pool", log)))
+
+    await server.start()
+    await server.stop()
+
+    assert log == ["open pool", "open worker", "close worker", "close pool"]
 
 
 async def test_failing_start_is_reported_and_undone() -> None:
