@@ -8,11 +8,11 @@ import pytest
 from tests.template import python, run
 
 # Each with those that have to be dropped before it.
-FEATURES = {"aggregator": ["live"], "live": []}
+FEATURES = {"aggregator": ["jobs", "live"], "jobs": [], "live": ["jobs"]}
 # With all dropped, everything runs. Else the coverage floor is not measured, and the middleware,
 # which knows no feature, is not compared with Django's once more: that would double the wait.
 COMPARISON = "tests/runtime/handler/test_middleware.py::test_answers_are_those_of_django"
-SHORTER = {"live": ["--no-cov", f"--deselect={COMPARISON}"]}
+SHORTER = {feature: ["--no-cov", f"--deselect={COMPARISON}"] for feature in ("jobs", "live")}
 
 
 @pytest.mark.parametrize("feature", FEATURES)

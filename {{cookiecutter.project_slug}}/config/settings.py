@@ -33,6 +33,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "aggregator",
     "live",
+    "django_tasks_db",
+    "jobs",
 ]
 
 MIDDLEWARE = [
@@ -237,3 +239,15 @@ AGGREGATOR_MAX_RESPONSE_BYTES = env.whole_number(
     "AGGREGATOR_MAX_RESPONSE_BYTES", 1024 * 1024, least=1, most=1024**3
 )
 AGGREGATOR_RATE_LIMIT = env.rate("AGGREGATOR_RATE_LIMIT")
+
+
+# 10. Background jobs, in the database; durations in seconds
+
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+JOBS_EMBEDDED = env.flag("JOBS_EMBEDDED", default=True)
+JOBS_CONCURRENCY = env.whole_number("JOBS_CONCURRENCY", 20, least=1, most=1000)
+JOBS_ATTEMPTS = env.whole_number("JOBS_ATTEMPTS", 5, least=1, most=100)
+JOBS_RETRY_SECONDS = env.seconds("JOBS_RETRY_SECONDS", 5.0)
+JOBS_POLL_SECONDS = env.seconds("JOBS_POLL_SECONDS", 1.0)
+JOBS_LEASE_SECONDS = env.seconds("JOBS_LEASE_SECONDS", 30.0)
+JOBS_GRACE_SECONDS = env.seconds("JOBS_GRACE_SECONDS", 8.0, zero=True)

@@ -7,5 +7,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("runtime.urls")),
     path("", include("aggregator.urls")),
     path("", include("live.urls")),
+    path("", include("jobs.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,129 @@
+"""What the database knows of the attempts at a job: who makes them, and how they end.
+
+A job that runs belongs to the last of its `worker_ids`, and that worker to a lease, which it renews
+while it lives. The list names one attempt and no other, so an attempt that others have given up
+cannot end the job any more.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from random import uniform
+from traceback import format_exception
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, TaskResultStatus
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from jobs.models import Lease
+
+type Job = DBTaskResult[Any, Any]
+type Outcome = Mapping[str, Any]
+
+LONGEST_BACK_OFF = 3600.0
+
+
+class WorkerLostError(Exception):
+    """The process that ran the job has gone without a word."""
+
+
+def open_lease(worker_id: str) -> None:
+    """Let a worker claim jobs for `settings.JOBS_LEASE_SECONDS`, by the database's clock."""
+    Lease.objects.create(worker_id=worker_id, expires_at=_lease_end())
+
+
+def renew_lease(worker_id: str) -> bool:
+    """Renew a lease; False where there is none, so that the worker's jobs are not its own."""
+    return bool(Lease.objects.filter(pk=worker_id).update(expires_at=_lease_end()))
+
+
+def close_lease(worker_id: str) -> None:
+    """Forget a worker that stops, and put back what it could not end."""
+    with transaction.atomic():
+        for job in DBTaskResult.objects.running():
+            if job.worker_ids[-1] == worker_id:
+                end_attempt(job, put_back(job))
+        Lease.objects.filter(pk=worker_id).delete()
+
+
+def claim(worker_id: str, count: int) -> list[Job]:
+    """Give a worker that has a lease the next jobs, `count` at most."""
+    ready = DBTaskResult.objects.ready().filter(backend_name=DEFAULT_TASK_BACKEND_ALIAS)
+    if not ready.exists():  # An idle worker leaves SQLite's one write lock to others.
+        return []
+    with transaction.atomic():
+        # Locked, so that nobody takes it to be expired before its jobs can be seen.
+        if Lease.objects.select_for_update().filter(pk=worker_id).first() is None:
+            return []
+        jobs = list(ready.select_for_update(skip_locked=True)[:count])
+        for job in jobs:
+            job.claim(worker_id)
+    return jobs
+
+
+def end_attempt(job: Job, outcome: Outcome) -> bool:
+    """Write how an attempt ended; False where it was given up before, and nothing is written."""
+    attempt = DBTaskResult.objects.filter(
+        pk=job.pk, status=TaskResultStatus.RUNNING, worker_ids=job.worker_ids
+    )
+    if not attempt.update(**outcome):
+        return False
+    for name, value in outcome.items():
+        setattr(job, name, value)
+    return True
+
+
+def success(return_value: object) -> Outcome:
+    """Return the outcome of a job that is done."""
+    return {
+        "status": TaskResultStatus.SUCCESSFUL,
+        "finished_at": timezone.now(),
+        "return_value": return_value,
+        "exception_class_path": "",
+        "traceback": "",
+    }
+
+
+def failure(job: Job, error: BaseException) -> Outcome:
+    """Return the outcome of an attempt that failed: another one later, or none any more."""
+    outcome = {
+        "exception_class_path": f"{type(error).__module__}.{type(error).__qualname__}",
+        # PostgreSQL keeps no NUL.
+        "traceback": "".join(format_exception(error)).replace("\0", "\\0"),
+    }
+    attempts = len(job.worker_ids)
+    if attempts >= settings.JOBS_ATTEMPTS:
+        return outcome | {"status": TaskResultStatus.FAILED, "finished_at": timezone.now()}
+    pause = min(settings.JOBS_RETRY_SECONDS * 2 ** (attempts - 1), LONGEST_BACK_OFF)
+    run_after = timezone.now() + timedelta(seconds=pause * uniform(1, 1.5))  # noqa: S311
+    return outcome | {"status": TaskResultStatus.READY, "run_after": run_after}
+
+
+def put_back(job: Job) -> Outcome:
+    """Return the outcome of an attempt that was stopped, and does not count."""
+    return {"status": TaskResultStatus.READY, "worker_ids": job.worker_ids[:-1]}
+
+
+def end_lost_attempts() -> list[Job]:
+    """End the attempts of workers whose lease has expired; return the jobs that had no other."""
+    expired = Lease.objects.filter(expires_at__lt=Now())
+    if not expired.exists():
+        return []
+    failed: list[Job] = []
+    with transaction.atomic():
+        # Locked, so that a worker that was only slow learns of this when it renews its lease.
+        lost = {lease.pk for lease in expired.select_for_update(skip_locked=True)}
+        for job in DBTaskResult.objects.running():
+            if job.worker_ids[-1] in lost:
+                error = WorkerLostError(f"The worker {job.worker_ids[-1]} was lost.")
+                if end_attempt(job, failure(job, error)) and job.finished_at:
+                    failed.append(job)
+        Lease.objects.filter(pk__in=lost).delete()
+    return failed
+
+
+def _lease_end() -> Any:
+    return Now() + timedelta(seconds=settings.JOBS_LEASE_SECONDS)

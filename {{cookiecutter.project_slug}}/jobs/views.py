@@ -1,0 +1,99 @@
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.tasks import TaskResultStatus, default_task_backend
+from django.tasks.exceptions import TaskResultDoesNotExist
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from aggregator.fan_out import fan_out_from_query
+from jobs.tasks import aggregate
+from jobs.watch import Result, follow
+from live.sse import Event, EventStreamResponse
+
+DONE = "done"
+
+
+@csrf_exempt
+@require_POST
+@fan_out_from_query
+async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpResponseBase:
+    """Enqueue what api_aggregated/ does, and answer 202 with the place of the job.
+
+    Without a CSRF token: that guards what a visitor's cookies allow, and this asks for no cookie.
+    A view that does has to authenticate its client by a header, or keep the token.
+    """
+    result = await aggregate.aenqueue(fan_out)
+    location = reverse("job", args=[result.id])
+    return JsonResponse(job_json(result), status=202, headers={"Location": location})
+
+
+@require_safe
+async def job(request: HttpRequest, job_id: str) -> JsonResponse:
+    """Answer how a job is doing."""
+    try:
+        return JsonResponse(job_json(await default_task_backend.aget_result(job_id)))
+    except TaskResultDoesNotExist:
+        return not_found(job_id)
+
+
+@require_GET
+async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
+    """Send a job as an event, again after each change, and end when it is finished.
+
+    Then status 204 asks the browser to stay away, as in api_stream().
+    """
+    if request.headers.get("Last-Event-ID") == DONE:
+        return HttpResponse(status=204)
+    try:
+        result = await default_task_backend.aget_result(job_id)
+    except TaskResultDoesNotExist:
+        return not_found(job_id)
+    return EventStreamResponse(_events(result))
+
+
+async def _events(job: Result) -> AsyncGenerator[Event]:
+    async with aclosing(follow(job)) as changes:
+        async for result in changes:
+            event_id = DONE if result.is_finished else f"{result.attempts}-{result.status.lower()}"
+            yield Event(json.dumps(job_json(result)), event="job", id=event_id)
+
+
+def job_json(result: Result) -> dict[str, object]:
+    """Return what is told of a job: its `result` or its `error` once it is finished."""
+    successful = result.status == TaskResultStatus.SUCCESSFUL
+    return {
+        "id": result.id,
+        "task": result.task.module_path,
+        "status": result.status,
+        "attempts": result.attempts,
+        "enqueued_at": _time(result.enqueued_at),
+        "started_at": _time(result.started_at),
+        "finished_at": _time(result.finished_at),
+        "result": result.return_value if successful else None,
+        "error": _error(result),
+    }
+
+
+def not_found(job_id: str) -> JsonResponse:
+    """Answer that there is no such job."""
+    error = {"type": "not_found", "message": f"There is no job {job_id!r}."}
+    return JsonResponse({"error": error}, status=404)
+
+
+def _error(result: Result) -> dict[str, str] | None:
+    if not result.errors:
+        return None
+    error = result.errors[-1]
+    last_line = error.traceback.strip().rpartition("\n")[2]
+    message = last_line.removeprefix(f"{error.exception_class_path}: ")
+    return {"type": error.exception_class_path, "message": message}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,214 @@
+"""Jobs in real processes: shared by them, stopped with them, killed with them."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.jobs.conftest import until
+from tests.servers import PROJECT, Call, serve_process, serve_upstream
+
+pytestmark = pytest.mark.timeout(240)  # They start many processes, on a busy machine maybe.
+
+SLOTS = 10
+QUICK = {
+    "JOBS_EMBEDDED": "true",
+    "JOBS_CONCURRENCY": str(SLOTS),
+    "JOBS_RETRY_SECONDS": "0.01",
+    "JOBS_POLL_SECONDS": "0.05",
+    "JOBS_LEASE_SECONDS": "1",
+}
+
+
+def manage(*arguments: str, **environment: str) -> None:
+    command = [sys.executable, "manage.py", *arguments]
+    subprocess.run(command, cwd=PROJECT, env=os.environ | environment, check=True)
+
+
+@contextmanager
+def dedicated_worker(**environment: str) -> Iterator[subprocess.Popen[str]]:
+    worker = subprocess.Popen(
+        [sys.executable, "manage.py", "jobs_worker"],
+        cwd=PROJECT,
+        env=os.environ | QUICK | environment,
+        text=True,
+        stderr=subprocess.PIPE,
+    )
+    with worker:
+        try:
+            yield worker
+        finally:
+            worker.terminate()
+
+
+@contextmanager
+def web_process(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve the project and read what it logs, lest it waits for a reader."""
+    with serve_process("--log-level", "error", **QUICK | environment) as (server, url):
+        assert server.stderr
+        threading.Thread(target=server.stderr.read, daemon=True).start()
+        yield server, url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
+
+
+@pytest.fixture(params=["postgres_url", "sqlite_url"])
+def database(request: pytest.FixtureRequest) -> tuple[str, int]:
+    """The URL of a database and the number of jobs to run on it."""
+    url = str(request.getfixturevalue(request.param))
+    manage("migrate", "--verbosity=0", DATABASE_URL=url)
+    return url, 500 if request.param == "postgres_url" else 60
+
+
+def jobs_in(database_url: str) -> list[tuple[str, list[str]]]:
+    """Return the status and the workers of each job."""
+    query = "SELECT status, worker_ids FROM django_tasks_database_dbtaskresult"
+    if database_url.startswith("sqlite"):
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as database:
+            return [(status, json.loads(ids)) for status, ids in database.execute(query)]
+    with psycopg.connect(database_url) as connection:
+        return connection.execute(query).fetchall()
+
+
+async def enqueue(client: httpx.AsyncClient, url: str, count: int = 1) -> list[str]:
+    """Enqueue aggregations of one call each; return where they are."""
+    slots = asyncio.Semaphore(SLOTS)
+
+    async def post() -> str:
+        async with slots:
+            response = await client.post(f"{url}/jobs/aggregate/?fan_out=1")
+        assert response.status_code == 202
+        return response.headers["Location"]
+
+    return await asyncio.gather(*(post() for _ in range(count)))
+
+
+async def finished(client: httpx.AsyncClient, url: str) -> Any:
+    async def look() -> Any:
+        return (await client.get(url)).json()
+
+    return await until(look, wanted=lambda job: job["finished_at"])
+
+
+async def test_jobs_run_once_on_two_processes_while_one_is_killed(
+    database: tuple[str, int],
+) -> None:
+    """Only jobs that the killed process had begun are begun again, and each job ends once.
+
+    The victim is answered as often as the test wants, and then never again, so that it is killed
+    with a job in each of its slots and every other one written down. The survivor waits for that.
+    """
+    database_url, count = database
+    before = count // 5
+    calls: Counter[str] = Counter()
+    hanging = asyncio.Semaphore(0)
+    killed = asyncio.Event()
+
+    async def answer(call: Call) -> None:
+        name = call.target.partition("?")[0]
+        calls[name] += 1
+        if name == "/victim" and calls[name] > before:
+            hanging.release()
+            await call.closed()
+            return
+        if name == "/survivor":
+            await killed.wait()
+        await call.reply()
+
+    async with serve_upstream(answer) as upstream, httpx.AsyncClient(timeout=60) as client:
+
+        def serve(name: str) -> Any:
+            upstream_url = f"{upstream.url}{name}"
+            return web_process(AGGREGATOR_UPSTREAM_URL=upstream_url, DATABASE_URL=database_url)
+
+        with serve("victim") as (victim, victim_url), serve("survivor") as (_, survivor_url):
+            halves = await asyncio.gather(
+                enqueue(client, victim_url, count // 2), enqueue(client, survivor_url, count // 2)
+            )
+            for _ in range(SLOTS):
+                await asyncio.wait_for(hanging.acquire(), 120)
+            victim.send_signal(signal.SIGKILL)
+            killed.set()
+            jobs = await until(
+                lambda: asyncio.to_thread(jobs_in, database_url),
+                wanted=lambda jobs: {status for status, _ in jobs} == {"SUCCESSFUL"},
+            )
+
+    ids = {location for half in halves for location in half}
+    assert len(ids) == len(jobs) == count
+    assert Counter(len(workers) for _, workers in jobs) == {1: count - SLOTS, 2: SLOTS}
+    (victim_id,) = {workers[0] for _, workers in jobs if len(workers) == 2}
+    ends = Counter("/victim" if workers[-1] == victim_id else "/survivor" for _, workers in jobs)
+    assert ends == {"/victim": before, "/survivor": count - before}
+    assert calls == {"/victim": before + SLOTS, "/survivor": count - before}
+
+
+async def test_stopping_server_ends_jobs_or_gives_them_to_another_worker(sqlite_url: str) -> None:
+    """The other is a process that serves no requests; its work is seen from one that does."""
+    manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
+    arrived: asyncio.Queue[Call] = asyncio.Queue()
+
+    async def answer(call: Call) -> None:
+        arrived.put_nowait(call)
+        await call.closed()
+
+    async with serve_upstream(answer) as upstream, httpx.AsyncClient(timeout=60) as client:
+        environment = {
+            "AGGREGATOR_UPSTREAM_URL": upstream.url,
+            "DATABASE_URL": sqlite_url,
+            "JOBS_GRACE_SECONDS": "1",
+        }
+        with web_process(**environment) as (server, url):
+            locations = await enqueue(client, url, 2)
+            calls = [await arrived.get() for _ in locations]
+            server.terminate()
+            await calls[0].reply(b'"before the stop"')
+            assert await asyncio.to_thread(server.wait) == -signal.SIGTERM
+
+        environment["JOBS_EMBEDDED"] = "false"
+        with (
+            web_process(**environment) as (_, url),
+            dedicated_worker(**environment) as worker,
+        ):
+            await (await arrived.get()).reply(b'"after it"')
+            jobs = [await finished(client, f"{url}{location}") for location in locations]
+
+    assert worker.returncode == 0
+    assert {job["attempts"] for job in jobs} == {1}
+    assert sorted(job["result"]["responses"][0] for job in jobs) == ["after it", "before the stop"]
+
+
+def test_job_that_kills_each_process_is_kept_as_failed(sqlite_url: str) -> None:
+    """Two workers are killed by it; the third writes down that no attempt is left."""
+    manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
+    enqueue = "from tests.jobs.tasks import kill_the_process as job; job.enqueue()"
+    manage("shell", "--no-imports", "-c", enqueue, DATABASE_URL=sqlite_url)
+    environment = {"DATABASE_URL": sqlite_url, "JOBS_ATTEMPTS": "2"}
+
+    for _ in range(2):
+        with dedicated_worker(**environment) as worker:
+            assert worker.wait(120) == -signal.SIGKILL
+    with dedicated_worker(**environment) as worker:
+        assert worker.stderr
+        line = next(line for line in worker.stderr if "FAILED" in line)
+
+    assert "kill_the_process" in line
+    assert worker.returncode == 0
+    ((status, workers),) = jobs_in(sqlite_url)
+    assert (status, len(workers)) == ("FAILED", 2)

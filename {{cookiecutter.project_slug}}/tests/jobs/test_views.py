@@ -1,0 +1,261 @@
+"""Jobs over HTTP: enqueued, asked for, and followed."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import OperationalError
+from django.tasks import TaskResultStatus
+from django.test import AsyncClient, Client
+from django_tasks_db.models import DBTaskResult
+from pytest_django import Settings
+
+from config.asgi import application
+from jobs import watch
+from jobs.models import Lease
+from jobs.threads import in_thread
+from jobs.worker import embedded_worker
+from runtime.handler import EventLoopASGIHandler
+from runtime.lifespan import Lifespan
+from runtime.protocols import ProtocolRouter
+from tests.jobs import tasks
+from tests.jobs.conftest import run_worker, until
+from tests.servers import Call, serve_app, serve_upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """The URL of the project, served with the settings of the test."""
+    with serve_app(application) as url:
+        yield url
+
+
+async def echo(call: Call) -> None:
+    await call.reply(b'{"asked": "%s"}' % call.target.encode())
+
+
+async def fail(call: Call) -> None:
+    await call.reply(b"{}", "400 Bad Request")
+
+
+async def ended(client: AsyncClient, url: str) -> dict[str, Any]:
+    async def look() -> dict[str, Any]:
+        return (await client.get(url)).json()  # type: ignore[no-any-return]
+
+    return await until(look, wanted=lambda job: job["finished_at"])
+
+
+async def test_aggregation_is_accepted_run_and_told(settings: Settings) -> None:
+    """No token is asked for, so that any client may post."""
+    client = AsyncClient(enforce_csrf_checks=True)
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        accepted = await client.post("/jobs/aggregate/?fan_out=2")
+        job = accepted.json()
+        assert accepted.status_code == 202
+        assert accepted["Location"] == f"/jobs/{job['id']}/"
+        assert (job["status"], job["attempts"], job["task"]) == ("READY", 0, "jobs.tasks.aggregate")
+
+        async with run_worker():
+            job = await ended(client, accepted["Location"])
+
+    assert (job["status"], job["attempts"], job["error"]) == ("SUCCESSFUL", 1, None)
+    assert job["enqueued_at"] < job["started_at"] < job["finished_at"]
+    assert job["result"]["responses"] == [{"asked": "/?task_id=0"}, {"asked": "/?task_id=1"}]
+    assert job["result"]["debug_message"].startswith("fetch executed in ")
+
+
+async def test_aggregation_without_one_answer_is_tried_again_and_fails(settings: Settings) -> None:
+    async with serve_upstream(fail) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        client = AsyncClient()
+        accepted = await client.post("/jobs/aggregate/?fan_out=2")
+        async with run_worker():
+            job = await ended(client, accepted["Location"])
+
+    assert (job["status"], job["attempts"], job["result"]) == ("FAILED", 3, None)
+    assert job["error"] == {
+        "type": "runtime.http.BadResponseError",
+        "message": "The server answered with status 400.",
+    }
+
+
+async def test_aggregation_with_some_answers_counts_the_errors(settings: Settings) -> None:
+    async def answer(call: Call) -> None:
+        await (fail if call.target.endswith("=1") else echo)(call)
+
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        client = AsyncClient()
+        accepted = await client.post("/jobs/aggregate/?fan_out=2")
+        async with run_worker():
+            job = await ended(client, accepted["Location"])
+
+    assert job["result"]["errors"] == 1
+    assert job["result"]["responses"][1]["error"]["type"] == "bad_response"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("get", "/jobs/aggregate/", 405),
+        ("post", "/jobs/aggregate/?fan_out=0", 400),
+        ("get", "/jobs/7d1c3f6e-5f4f-4d53-9a0a-6e9a3f8f6d4c/", 404),
+        ("get", "/jobs/no-uuid/", 404),
+        ("get", "/jobs/no-uuid/events/", 404),
+        ("post", "/jobs/no-uuid/", 403),
+    ],
+)
+async def test_what_cannot_be_answered(method: str, path: str, status: int) -> None:
+    client = AsyncClient(enforce_csrf_checks=True)
+
+    response = await getattr(client, method)(path)
+
+    assert response.status_code == status
+    if status == 404:
+        assert response.json()["error"]["type"] == "not_found"
+        assert path.split("/")[2] in response.json()["error"]["message"]
+
+
+def test_admin_lists_jobs_and_changes_none(admin_client: Client) -> None:
+    job = tasks.double.enqueue(1)
+    listed = "/admin/django_tasks_database/dbtaskresult/"
+
+    page = admin_client.get(listed).text
+
+    assert job.id in page
+    assert "Attempts" in page
+    assert admin_client.get(f"{listed}{job.id}/change/").status_code == 200
+    assert admin_client.post(f"{listed}{job.id}/change/", {"status": "FAILED"}).status_code == 403
+    assert admin_client.post(f"{listed}{job.id}/delete/").status_code == 403
+
+
+@asynccontextmanager
+async def following(url: str) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
+    """Open a stream and yield its events, as fields."""
+    async with (
+        httpx.AsyncClient(timeout=30, trust_env=False) as client,
+        client.stream("GET", url) as response,
+    ):
+        assert response.headers["content-type"] == "text/event-stream"
+        yield events(response)
+
+
+async def events(response: httpx.Response) -> AsyncIterator[dict[str, str]]:
+    fields: dict[str, str] = {}
+    async for line in response.aiter_lines():
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        else:
+            yield fields
+            fields = {}
+
+
+async def change(job: Any, **values: object) -> None:
+    """Change a job as a worker in another process does."""
+    await DBTaskResult.objects.filter(pk=job.id).aupdate(**values)
+
+
+async def test_each_change_is_an_event_until_the_end(url: str) -> None:
+    job = await tasks.double.aenqueue(1)
+
+    async with following(f"{url}/jobs/{job.id}/events/") as stream:
+        first = await anext(stream)
+        await change(job, status=TaskResultStatus.RUNNING, worker_ids=["other"])
+        second = await anext(stream)
+        await change(job, status=TaskResultStatus.SUCCESSFUL, return_value=2)
+        third = await anext(stream)
+        assert [event async for event in stream] == []
+
+    assert [event["id"] for event in (first, second, third)] == ["0-ready", "1-running", "done"]
+    assert {event["event"] for event in (first, second, third)} == {"job"}
+    assert json.loads(third["data"])["result"] == 2
+    path, done = f"/jobs/{job.id}/events/", {"Last-Event-ID": "done"}
+    assert (await AsyncClient().get(path, headers=done)).status_code == 204
+
+
+async def test_stream_of_a_finished_job_has_one_event(url: str) -> None:
+    job = await tasks.double.aenqueue(1)
+    await change(job, status=TaskResultStatus.SUCCESSFUL, return_value=2)
+
+    async with following(f"{url}/jobs/{job.id}/events/") as stream:
+        assert [event["id"] async for event in stream] == ["done"]
+
+
+async def test_stream_of_a_deleted_job_ends(url: str) -> None:
+    job = await tasks.double.aenqueue(1)
+
+    async with following(f"{url}/jobs/{job.id}/events/") as stream:
+        await anext(stream)
+        await DBTaskResult.objects.all().adelete()
+        assert [event async for event in stream] == []
+
+
+async def test_streams_share_one_look_and_survive_the_database(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[list[str]] = []
+
+    def get_results(job_ids: list[str]) -> Any:
+        looks.append(sorted(job_ids))
+        if len(looks) == 1 or both not in looks:
+            raise OperationalError("away")
+        return original(job_ids)
+
+    original = watch.get_results
+    monkeypatch.setattr(watch, "get_results", get_results)
+    jobs = [await tasks.double.aenqueue(number) for number in range(2)]
+    both = sorted(job.id for job in jobs)
+
+    async with (
+        following(f"{url}/jobs/{jobs[0].id}/events/") as one,
+        following(f"{url}/jobs/{jobs[0].id}/events/") as same,
+        following(f"{url}/jobs/{jobs[1].id}/events/") as other,
+    ):
+        for stream in (one, same, other):
+            await anext(stream)
+        for job in jobs:
+            await change(job, status=TaskResultStatus.SUCCESSFUL, return_value=1)
+        for stream in (one, same, other):
+            assert [event["id"] async for event in stream] == ["done"]
+
+    assert both in looks
+    assert "Jobs cannot be looked at" in caplog.text
+
+
+async def test_waiting_streams_hold_no_thread(settings: Settings) -> None:
+    """There is only one thread, and with it goes the database connection that was used on it."""
+    settings.SYNC_THREADS = 1
+    settings.JOBS_POLL_SECONDS = 3600.0
+    jobs = [await tasks.double.aenqueue(number) for number in range(5)]
+
+    with serve_app(ProtocolRouter(http=EventLoopASGIHandler(), lifespan=Lifespan())) as url:
+        async with AsyncExitStack() as streams:
+            for job in jobs:
+                stream = await streams.enter_async_context(
+                    following(f"{url}/jobs/{job.id}/events/")
+                )
+                assert (await anext(stream))["id"] == "0-ready"
+
+
+async def test_idle_worker_costs_requests_no_thread(hops: list[str]) -> None:
+    await in_thread(int)  # Its thread is started once.
+    lifespan = Lifespan(embedded_worker)
+    app = ProtocolRouter(http=EventLoopASGIHandler(), lifespan=lifespan)
+
+    with serve_app(app) as url:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await until(lambda: in_thread(Lease.objects.exists), wanted=bool)
+            hops.clear()
+            for _ in range(50):
+                assert (await client.get(f"{url}/healthz")).status_code == 200
+
+    assert hops == []
+    assert not await sync_to_async(Lease.objects.exists)()
