@@ -241,13 +241,22 @@ AGGREGATOR_MAX_RESPONSE_BYTES = env.whole_number(
 AGGREGATOR_RATE_LIMIT = env.rate("AGGREGATOR_RATE_LIMIT")
 
 
-# 10. Background jobs, in the database; durations in seconds
+# 10. Background jobs: in the database, or in Redis for RQ's workers; durations in seconds
 
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
-JOBS_EMBEDDED = env.flag("JOBS_EMBEDDED", default=True)
+JOBS_BACKEND = env.choice("JOBS_BACKEND", "database", accepted=("database", "rq"))
+JOBS_EMBEDDED = env.flag("JOBS_EMBEDDED", default=True) and JOBS_BACKEND == "database"
 JOBS_CONCURRENCY = env.whole_number("JOBS_CONCURRENCY", 20, least=1, most=1000)
 JOBS_ATTEMPTS = env.whole_number("JOBS_ATTEMPTS", 5, least=1, most=100)
 JOBS_RETRY_SECONDS = env.seconds("JOBS_RETRY_SECONDS", 5.0)
 JOBS_POLL_SECONDS = env.seconds("JOBS_POLL_SECONDS", 1.0)
 JOBS_LEASE_SECONDS = env.seconds("JOBS_LEASE_SECONDS", 30.0)
 JOBS_GRACE_SECONDS = env.seconds("JOBS_GRACE_SECONDS", 8.0, zero=True)
+
+if JOBS_BACKEND == "rq":
+    if not REDIS_URL:
+        raise InvalidSetting("REDIS_URL", "", "the URL of the Redis that JOBS_BACKEND=rq asks for")
+    INSTALLED_APPS.append("django_rq")
+    RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_RESULT_TTL": 14 * 24 * 3600}}
+    TASKS = {"default": {"BACKEND": "jobs.rq.RQBackend"}}
+else:
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

@@ -164,6 +164,18 @@ def test_processes_share_the_cache_and_the_channel_layer_in_redis(
     assert process.stdout == "1 {'type': 'hi'}\n"
 
 
+def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"SECRET_KEY": SECRET, "DEBUG": "true", "JOBS_BACKEND": "rq"}
+
+    with pytest.raises(InvalidSetting, match=r"^REDIS_URL is '', but"):
+        settings(monkeypatch, **environment)
+    values = settings(monkeypatch, **environment, REDIS_URL="redis://cache.example/0")
+
+    assert values["RQ_QUEUES"]["default"]["URL"] == "redis://cache.example/0"
+    assert "django_rq" in values["INSTALLED_APPS"]
+    assert not values["JOBS_EMBEDDED"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "accepted"),
     [
@@ -202,6 +214,7 @@ def test_processes_share_the_cache_and_the_channel_layer_in_redis(
         ("LOG_LEVEL", "verbose", "debug or info or warning or error"),
         ("METRICS", "prometheus", "true or false"),
         ("MAX_REQUESTS_IN_WORK", "-1", "a whole number from 0 to 1000000"),
+        ("JOBS_BACKEND", "celery", "database or rq"),
         ("JOBS_EMBEDDED", "here", "true or false"),
         ("JOBS_CONCURRENCY", "0", "a whole number from 1 to 1000"),
         ("JOBS_ATTEMPTS", "0", "a whole number from 1 to 100"),

@@ -212,3 +212,27 @@ def test_job_that_kills_each_process_is_kept_as_failed(sqlite_url: str) -> None:
     assert worker.returncode == 0
     ((status, workers),) = jobs_in(sqlite_url)
     assert (status, len(workers)) == ("FAILED", 2)
+
+
+async def test_jobs_in_redis_are_run_by_rq(redis_url: str, sqlite_url: str) -> None:
+    async def echo(call: Call) -> None:
+        await call.reply(b'"echo"')
+
+    manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
+    environment = {"JOBS_BACKEND": "rq", "REDIS_URL": redis_url, "DATABASE_URL": sqlite_url}
+    async with serve_upstream(echo) as upstream, httpx.AsyncClient(timeout=60) as client:
+        environment["AGGREGATOR_UPSTREAM_URL"] = upstream.url
+        with web_process(**environment) as (_, url):
+            (location,) = await enqueue(client, url)
+            waiting = (await client.get(f"{url}{location}")).json()
+            command = ("rqworker", "default", "--burst", "--job-class", "django_tasks_rq.Job")
+            await asyncio.to_thread(manage, *command, **environment)
+            job = await finished(client, f"{url}{location}")
+            events = (await client.get(f"{url}{location}events/")).text
+            unknown = await client.get(f"{url}/jobs/unknown/")
+
+    assert (waiting["status"], waiting["attempts"]) == ("READY", 0)
+    assert (job["status"], job["attempts"]) == ("SUCCESSFUL", 1)
+    assert job["result"]["responses"] == ["echo"]
+    assert events.startswith("event: job\nid: done\n")
+    assert (unknown.status_code, unknown.json()["error"]["type"]) == (404, "not_found")
