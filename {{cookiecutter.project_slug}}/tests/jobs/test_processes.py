@@ -29,7 +29,7 @@ QUICK = {
     "JOBS_CONCURRENCY": str(SLOTS),
     "JOBS_RETRY_SECONDS": "0.01",
     "JOBS_POLL_SECONDS": "0.05",
-    "JOBS_LEASE_SECONDS": "1",
+    "JOBS_LEASE_SECONDS": "6",  # More than a busy machine keeps a living process waiting.
 }
 
 
@@ -199,7 +199,7 @@ def test_job_that_kills_each_process_is_kept_as_failed(sqlite_url: str) -> None:
     manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
     enqueue = "from tests.jobs.tasks import kill_the_process as job; job.enqueue()"
     manage("shell", "--no-imports", "-c", enqueue, DATABASE_URL=sqlite_url)
-    environment = {"DATABASE_URL": sqlite_url, "JOBS_ATTEMPTS": "2"}
+    environment = {"DATABASE_URL": sqlite_url, "JOBS_ATTEMPTS": "2", "JOBS_LEASE_SECONDS": "1"}
 
     for _ in range(2):
         with dedicated_worker(**environment) as worker:
