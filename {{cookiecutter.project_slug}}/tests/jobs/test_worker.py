@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, transaction
 from django.tasks import TaskResultStatus, default_task_backend
 from django.tasks.signals import task_finished
@@ -255,6 +256,13 @@ def test_pauses_double_up_to_an_hour(settings: Settings) -> None:
         assert outcome["status"] == READY
         assert before + timedelta(seconds=pause) <= outcome["run_after"]
         assert outcome["run_after"] <= after + timedelta(seconds=1.5 * pause)
+
+
+def test_command_runs_no_jobs_that_are_elsewhere(settings: Settings) -> None:
+    settings.JOBS_BACKEND = "rq"
+
+    with pytest.raises(CommandError, match="JOBS_BACKEND is 'rq'"):
+        call_command("jobs_worker")
 
 
 class Fails:

@@ -4,7 +4,8 @@ import asyncio
 import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
 from jobs.worker import Worker
 from runtime.http import shared_http_client
@@ -15,6 +16,13 @@ class Command(BaseCommand):
     help = "Runs background jobs until SIGTERM or SIGINT; then ends or puts back those under way."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Run the jobs in the database.
+
+        Raises:
+            CommandError: the settings put them elsewhere.
+        """
+        if settings.JOBS_BACKEND != "database":
+            raise CommandError("JOBS_BACKEND is 'rq', so `manage.py rqworker` runs the jobs.")
         asyncio.run(work())
 
 
