@@ -229,6 +229,23 @@ async def test_attempt_that_was_given_up_cannot_end_the_job() -> None:
     assert (await DBTaskResult.objects.aget()).status == READY
 
 
+def test_each_worker_loses_and_puts_back_its_own_jobs() -> None:
+    for name in ("lost", "stopping", "alive"):
+        tasks.double.enqueue(1)
+        attempts.open_lease(name)
+        (_,) = attempts.claim(name, 1)
+
+    def claimed() -> set[str]:
+        running = DBTaskResult.objects.running()
+        return {name for job in running for name in job.worker_ids}
+
+    Lease.objects.filter(pk="lost").update(expires_at=timezone.now() - timedelta(hours=1))
+    attempts.end_lost_attempts()
+    assert claimed() == {"stopping", "alive"}
+    attempts.close_lease("stopping")
+    assert claimed() == {"alive"}
+
+
 async def test_lost_attempt_is_a_failed_one(settings: Settings) -> None:
     settings.JOBS_ATTEMPTS = 1
     job = await tasks.wait_for_gate.aenqueue(1)
