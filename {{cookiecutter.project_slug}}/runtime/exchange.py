@@ -1,5 +1,6 @@
 """A request and its answer, as seen from outside: how it ended, and how long it took."""
 
+import math
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -27,6 +28,7 @@ class Exchange:
         self.status = 0
         self.complete = False
         self.seconds = 0.0
+        self._bytes_left = math.inf
         self._send = send
         self._start = perf_counter()
 
@@ -36,8 +38,11 @@ class Exchange:
         match message["type"]:
             case "http.response.start" | "websocket.http.response.start":
                 self.status = message["status"]
+                self._bytes_left = content_length(message)
             case "http.response.body" | "websocket.http.response.body":
-                self.complete = not message.get("more_body", False)
+                self._bytes_left -= len(message.get("body", b""))
+                # A client may leave as soon as it has as much as was announced.
+                self.complete = not message.get("more_body", False) or self._bytes_left <= 0
             case "websocket.accept":
                 self.status = SWITCHING_PROTOCOLS
                 self.complete = True
@@ -50,6 +55,13 @@ class Exchange:
         self.seconds = perf_counter() - self._start
         self.status = self.status or (500 if failed else CLIENT_GONE)
         self.complete |= failed
+
+
+def content_length(message: Mapping[str, Any]) -> float:
+    """Return the length of the body that the start of an answer announces; else infinity."""
+    headers = message.get("headers", ())
+    lengths = (float(value) for name, value in headers if name.lower() == b"content-length")
+    return next(lengths, math.inf)
 
 
 class Observation:

@@ -17,7 +17,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http.request import split_domain_port, validate_host
-from django.urls import re_path
+from django.urls import URLPattern, re_path
 from django.utils.http import is_same_domain
 from django.utils.module_loading import module_has_submodule
 
@@ -39,7 +39,7 @@ class WebSocketRouter:
     """
 
     def __init__(self, routes: Iterable[Any]) -> None:
-        router = URLRouter([*routes, re_path("", refuse)])  # type: ignore[arg-type, list-item]
+        router = URLRouter([*map(observable, routes), re_path("", refuse)])  # type: ignore[arg-type, list-item]
         self.application: Any = CookieMiddleware(SessionMiddleware(SessionUser(router)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,6 +47,17 @@ class WebSocketRouter:
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
         application = self.application if all(map(is_allowed, origins)) else refuse
         await application(scope, receive, send)
+
+
+def observable(route: Any) -> URLPattern:
+    """Return the route, with an application that tells whoever observes a connection its path."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if exchange := scope.get("exchange"):
+            exchange.route = str(route.pattern)
+        await route.callback(scope, receive, send)
+
+    return URLPattern(route.pattern, application)
 
 
 class SessionUser(AuthMiddleware):

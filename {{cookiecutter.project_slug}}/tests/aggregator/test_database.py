@@ -41,7 +41,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def test_requests_that_wait_for_the_upstream_leave_the_database_to_others(
     database_url: str,
 ) -> None:
-    environment = {"DATABASE_URL": database_url, "DATABASE_POOL_SIZE": str(POOL)}
+    environment = {
+        "DATABASE_URL": database_url,
+        "DATABASE_POOL_SIZE": str(POOL),
+        "LOG_LEVEL": "warning",
+    }
     session = await asyncio.to_thread(log_in, environment)
     all_in, go_on = asyncio.Event(), asyncio.Event()
 
@@ -54,7 +58,7 @@ async def test_requests_that_wait_for_the_upstream_leave_the_database_to_others(
     async with serve_upstream(hold) as upstream:
         environment |= {"AGGREGATOR_UPSTREAM_URL": upstream.url, "AGGREGATOR_FAN_OUT": "1"}
         app = "tests.aggregator.database_views:application"
-        options = ("--log-level", "warning", "--timeout-graceful-shutdown", "1")
+        options = ("--timeout-graceful-shutdown", "1")
         with serve_process(*options, app=app, **environment) as (server, url):
             limits = httpx.Limits(max_connections=None)
             cookies = {"sessionid": session}

@@ -27,7 +27,7 @@ async def test_websocket_is_refused_before_its_handshake() -> None:
 
 
 def test_server_starts_serves_files_and_stops_silently() -> None:
-    with serve_process("--log-level", "warning") as (server, url):
+    with serve_process(LOG_LEVEL="warning") as (server, url):
         assert fetch(f"{url}/healthz").status_code == 200
         assert "body" in fetch(f"{url}/static/admin/css/base.css").text
         server.terminate()

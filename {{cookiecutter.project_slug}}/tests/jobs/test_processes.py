@@ -57,7 +57,7 @@ def dedicated_worker(**environment: str) -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def web_process(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Serve the project and read what it logs, lest it waits for a reader."""
-    with serve_process("--log-level", "error", **QUICK | environment) as (server, url):
+    with serve_process(**QUICK | environment) as (server, url):
         assert server.stderr
         threading.Thread(target=server.stderr.read, daemon=True).start()
         yield server, url

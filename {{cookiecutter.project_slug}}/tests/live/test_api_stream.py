@@ -1,6 +1,5 @@
 """The fan-out as server-sent events."""
 
-import asyncio
 import json
 
 import httpx

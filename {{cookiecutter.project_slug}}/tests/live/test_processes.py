@@ -14,9 +14,13 @@ COUNT = 4
 
 async def test_run_of_one_process_reaches_the_clients_of_the_other(redis_url: str) -> None:
     held_back = HeldBack(COUNT)
-    options = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
+    options = ("--timeout-graceful-shutdown", "50")
     async with serve_upstream(held_back) as upstream, httpx.AsyncClient(timeout=60) as browser:
-        shared = {"REDIS_URL": redis_url, "AGGREGATOR_UPSTREAM_URL": upstream.url}
+        shared = {
+            "REDIS_URL": redis_url,
+            "AGGREGATOR_UPSTREAM_URL": upstream.url,
+            "LOG_LEVEL": "warning",
+        }
         with (
             serve_process(*options, **shared) as (one, one_url),
             serve_process(*options, **shared) as (other, other_url),

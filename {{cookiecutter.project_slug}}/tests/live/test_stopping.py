@@ -1,14 +1,22 @@
 """What SIGTERM does to a server with its hands full."""
 
 import asyncio
+import json
 import signal
+from contextlib import AsyncExitStack
 
 import httpx
+from websockets.asyncio.client import connect
+from websockets.frames import CloseCode
+from websockets.typing import Origin
 
 from tests.servers import Call, serve_process, serve_upstream
 
 STREAMS = 200
 AGGREGATIONS = 20
+IDLE_SOCKETS = 40
+BUSY_SOCKETS = 10
+GOODBYES = {CloseCode.GOING_AWAY, CloseCode.SERVICE_RESTART}
 PATIENT = ("--timeout-graceful-shutdown", "50")
 PATIENT_CALLS = {"AGGREGATOR_TIMEOUT": "50", "AGGREGATOR_DEADLINE": "50", "LOG_LEVEL": "warning"}
 CUT_OFF = 'event: start\nid: 0\ndata: {"count": 2, "concurrency": 2}\n\nretry: 2000\n\n'
@@ -39,13 +47,14 @@ class Upstream:
             self.all_ended.set()
 
 
-async def test_answers_are_finished_and_streams_end_with_their_last_words() -> None:
-    held = Upstream(cut_off=STREAMS, finished=AGGREGATIONS)
+async def test_answers_are_finished_and_streams_and_sockets_are_told() -> None:
+    held = Upstream(cut_off=STREAMS + BUSY_SOCKETS, finished=AGGREGATIONS)
     limits = httpx.Limits(max_connections=None)
     async with (
         serve_upstream(held) as upstream,
         httpx.AsyncClient(limits=limits, timeout=60) as client,
         asyncio.TaskGroup() as asking,
+        AsyncExitStack() as leaving,
     ):
         environment = PATIENT_CALLS | {"AGGREGATOR_UPSTREAM_URL": upstream.url}
         with serve_process(*PATIENT, **environment) as (server, url):
@@ -55,9 +64,18 @@ async def test_answers_are_finished_and_streams_end_with_their_last_words() -> N
 
             streams = [ask("/async/api_stream/?fan_out=2") for _ in range(STREAMS)]
             answers = [ask("/async/api_aggregated/?fan_out=1") for _ in range(AGGREGATIONS)]
+            address = url.replace("http", "ws") + "/ws/aggregate/"
+            sockets = [
+                await leaving.enter_async_context(connect(address, origin=Origin(url)))
+                for _ in range(IDLE_SOCKETS + BUSY_SOCKETS)
+            ]
+            for socket in sockets[:BUSY_SOCKETS]:
+                await socket.send(json.dumps({"type": "start", "fan_out": 2}))
             await held.all_asked.wait()
             server.terminate()
             await asyncio.wait(streams)
+            for socket in sockets:
+                await socket.wait_closed()
             await held.all_ended.wait()
             assert not any(answer.done() for answer in answers)
             held.released.set()
@@ -65,6 +83,7 @@ async def test_answers_are_finished_and_streams_end_with_their_last_words() -> N
             _, log = await asyncio.to_thread(server.communicate)
 
     assert [stream.result().text for stream in streams] == [CUT_OFF] * STREAMS
+    assert {socket.close_code for socket in sockets} <= GOODBYES
     assert [answer.result().json()["responses"] for answer in answers] == [["late"]] * AGGREGATIONS
     assert log == ""
     assert server.returncode == -signal.SIGTERM

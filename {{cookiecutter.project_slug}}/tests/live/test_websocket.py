@@ -326,10 +326,11 @@ async def test_client_that_is_gone_is_no_error(settings: Settings, text: str) ->
 
 
 async def test_stop_of_the_server_is_told_to_every_connection() -> None:
-    patient = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
+    patient = ("--timeout-graceful-shutdown", "50")
     hanging = Hanging(5)
     async with serve_upstream(hanging) as upstream:
-        with serve_process(*patient, AGGREGATOR_UPSTREAM_URL=upstream.url) as (server, url):
+        environment = {"AGGREGATOR_UPSTREAM_URL": upstream.url, "LOG_LEVEL": "warning"}
+        with serve_process(*patient, **environment) as (server, url):
             async with talk(url) as running, talk(url) as idle, talk(url) as following:
                 run = await running.start(5)
                 await following.say(type="follow", run=run)

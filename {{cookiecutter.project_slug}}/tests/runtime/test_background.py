@@ -131,8 +131,8 @@ async def test_connections_do_not_leak(postgres_url: str) -> None:
 
 async def test_server_waits_for_it_when_it_stops(tmp_path: Path, postgres_url: str) -> None:
     file = tmp_path / "file"
-    options = ("--log-level", "warning")
-    with serve_process(*options, app=APP, DATABASE_URL=postgres_url) as (server, url):
+    environment = {"DATABASE_URL": postgres_url, "LOG_LEVEL": "warning"}
+    with serve_process(app=APP, **environment) as (server, url):
         async with httpx.AsyncClient(base_url=url, timeout=50) as client:
             answer = await client.get("/start/write_when_stopping/", params={"file": str(file)})
         assert answer.text == "started"
@@ -145,9 +145,8 @@ async def test_server_waits_for_it_when_it_stops(tmp_path: Path, postgres_url: s
 
 
 async def test_server_stops_in_time_all_the_same_and_says_what_is_lost() -> None:
-    options = ("--log-level", "warning")
-    environment = {"DRAIN_SECONDS": "0.01", "BACKGROUND_LIMIT": "1"}
-    with serve_process(*options, app=APP, **environment) as (server, url):
+    environment = {"DRAIN_SECONDS": "0.01", "BACKGROUND_LIMIT": "1", "LOG_LEVEL": "warning"}
+    with serve_process(app=APP, **environment) as (server, url):
         async with httpx.AsyncClient(base_url=url, timeout=50) as client:
             answers = [await client.get("/start/never_end/") for _ in range(2)]
         server.terminate()

@@ -51,9 +51,8 @@ async def test_database_that_is_silent_holds_up_no_probe(postgres_url: str) -> N
 
 
 async def test_pool_is_bounded_and_closed_with_the_server(postgres_url: str) -> None:
-    environment = {"DATABASE_URL": postgres_url, "DATABASE_POOL_SIZE": "2"}
-    quiet = ("--log-level", "warning")
-    with serve_process(*quiet, app=APP, **environment) as (server, url):
+    environment = {"DATABASE_URL": postgres_url, "DATABASE_POOL_SIZE": "2", "LOG_LEVEL": "warning"}
+    with serve_process(app=APP, **environment) as (server, url):
         async with httpx.AsyncClient(base_url=url, timeout=50) as client:
             await several_at_once(client)
         assert 0 < await connections(postgres_url) <= 2

@@ -12,7 +12,7 @@ STREAMS = 20
 
 
 async def test_open_streams_end_with_their_last_words() -> None:
-    patient = ("--timeout-graceful-shutdown", "50", "--log-level", "warning")
+    patient = ("--timeout-graceful-shutdown", "50")
     app = "tests.runtime.streaming:application"
     with serve_process(*patient, app=app, LOG_LEVEL="warning") as (server, url):
         async with AsyncExitStack() as stack:

@@ -1,6 +1,7 @@
 """Which WebSockets are opened, and what they know of the user."""
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from runtime.lifespan import Lifespan
+from runtime.observed import observed
 from runtime.protocols import ProtocolRouter, Receive, Scope, Send
 from runtime.websockets import WebSocketRouter, installed_routes, is_allowed
+from tests.polling import eventually
+from tests.runtime.handler.exchange import access_log
 from tests.servers import serve_app
 
 
@@ -31,7 +35,7 @@ async def who(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     routes: Any = [path("ws/who/", who)]  # type: ignore[arg-type]
-    application = ProtocolRouter(websocket=WebSocketRouter(routes), lifespan=Lifespan())
+    application = ProtocolRouter(websocket=observed(WebSocketRouter(routes)), lifespan=Lifespan())
     with serve_app(application) as url:
         yield url.replace("http", "ws")
 
@@ -58,6 +62,18 @@ async def test_user_of_the_session(url: str) -> None:
     assert await ask(url, additional_headers=cookie) == {"user": "ada", "session": True}
     await user.adelete()
     assert (await ask(url, additional_headers=cookie))["user"] == "AnonymousUser"
+
+
+async def test_observers_are_told_its_route(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "runtime.access")
+    await ask(url)
+
+    async def logged() -> bool:
+        return bool(access_log(caplog))
+
+    await eventually(logged)
+    (entry,) = access_log(caplog)
+    assert (entry["method"], entry["route"], entry["status"]) == ("WEBSOCKET", "ws/who/", 101)
 
 
 @pytest.mark.parametrize("target", ["/", "/ws/", "/ws/who", "/ws/who/x/", "/%00"])

@@ -141,6 +141,18 @@ async def test_websockets_are_seen() -> None:
     ]
 
 
+async def test_answer_is_complete_when_its_announced_length_was_sent() -> None:
+    exchange = Exchange({"type": "http", "method": "GET"}, asyncio.Queue[Any]().put)
+    headers = [(b"Content-Type", b"text/css"), (b"Content-Length", b"4")]
+    await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
+    complete = []
+    for part in (b"ab", b"cd"):
+        await exchange.send({"type": "http.response.body", "body": part, "more_body": True})
+        complete.append(exchange.complete)
+
+    assert complete == [False, True]
+
+
 def ended(route: str, *, complete: bool = True) -> Exchange:
     scope: Scope = {"type": "http", "method": "GET"}
     exchange = Exchange(scope, asyncio.Queue[Any]().put)
