@@ -9,8 +9,8 @@ from tests.template import python, run
 
 # Each with those that have to be dropped before it.
 FEATURES = {"aggregator": ["jobs", "live"], "jobs": [], "live": ["jobs"]}
-# With all dropped, everything runs. Else the runtime is not tested once more, as it knows no feature,
-# and so the floor of the coverage is not reached.
+# With all dropped, everything runs. Else the runtime, which knows no feature, is not tested once
+# more, and so the floor of the coverage is not reached.
 SHORTER = {feature: ["--no-cov", "--ignore=tests/runtime"] for feature in ("jobs", "live")}
 
 

@@ -18,7 +18,6 @@ from contextvars import Context
 from random import uniform
 from typing import Any
 
-from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.tasks import TaskContext, default_task_backend
@@ -41,7 +40,7 @@ from jobs.attempts import (
 )
 from jobs.threads import in_thread
 from runtime.lifespan import stopping
-from runtime.threads import RequestThread
+from runtime.threads import ThreadOfOwn
 
 logger = logging.getLogger(__name__)
 
@@ -126,12 +125,8 @@ class Worker:
                 task.add_done_callback(self._ended)
 
     async def _run(self, job: Job) -> None:
-        thread = RequestThread(self._threads)
-        try:
-            async with ThreadSensitiveContext(executor=thread):
-                await self._attempt(job)
-        finally:
-            thread.release()
+        async with ThreadOfOwn(self._threads):
+            await self._attempt(job)
 
     async def _attempt(self, job: Job) -> None:
         try:
