@@ -23,6 +23,7 @@ INSTALLED = """
 import sys, importlib.util
 print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name)))
 """
+HAS_LEASE = "from jobs.models import Lease; Lease.objects.get()"
 MIGRATE = ["python", "manage.py", "migrate"]
 
 
@@ -37,13 +38,18 @@ def web(image: Stage, tmp_path: Path) -> Iterator[Container]:
 
 def wait_until_healthy(web: Container) -> None:
     """Ask the image's health check until it passes."""
+    wait_until(web, *web.image.healthcheck)
+
+
+def wait_until(process: Container, *command: str) -> None:
+    """Run a command in the container until it succeeds."""
     for _ in range(300):
-        if web.execute(*web.image.healthcheck).returncode == 0:
+        if process.execute(*command).returncode == 0:
             return
         time.sleep(0.1)
-    web.send("KILL")
-    web.wait()
-    pytest.fail(f"Not healthy: {web.output}")
+    process.send("KILL")
+    process.wait()
+    pytest.fail(f"{command} never succeeded: {process.output}")
 
 
 def run(image: Stage, volume: Path, *command: str) -> tuple[int, str]:
@@ -68,6 +74,14 @@ def test_answers_and_ends_by_sigterm(image: Stage, web: Container) -> None:
     assert web.wait() == 0
     assert "Started server process [1]" in web.output
     assert "Application shutdown complete" in web.output
+
+
+def test_worker_ends_by_sigterm(image: Stage, tmp_path: Path) -> None:
+    assert run(image, tmp_path, *MIGRATE)[0] == 0
+    with container(image, tmp_path, "python", "manage.py", "jobs_worker", **SETTINGS) as worker:
+        wait_until(worker, "python", "manage.py", "shell", "--command", HAS_LEASE)
+        worker.send("TERM")
+        assert worker.wait() == 0
 
 
 def test_runs_without_privileges(web: Container) -> None:
@@ -120,9 +134,18 @@ def test_image_holds_what_it_needs_and_nothing_else(image: Stage, tmp_path: Path
     unwanted = ["pip", "poetry", "pytest", "mypy"]
     _, installed = run(image, tmp_path, "python", "-c", INSTALLED, *wanted, *unwanted)
 
-    assert names >= {".venv", "manage.py", "config", "runtime", "aggregator", "live", "staticfiles"}
+    assert names >= {
+        ".venv",
+        "manage.py",
+        "config",
+        "runtime",
+        "aggregator",
+        "live",
+        "jobs",
+        "staticfiles",
+    }
     assert names.isdisjoint(
-        {".env", ".git", ".github", "db.sqlite3", "tests", "deploy", "README.md"}
+        {".env", ".git", ".github", "db.sqlite3", "tests", "deploy", "docs", "README.md"}
     )
     assert not list(image.path("aggregator").glob(".env*"))
     assert installed.split() == wanted

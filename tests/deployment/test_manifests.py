@@ -177,8 +177,7 @@ def test_settings_are_those_of_the_readme(rendered: Path, compose: dict[str, Any
         named |= {line.partition("=")[0] for line in lines if not line.startswith("#")}
 
     assert named <= set(compose["web"]["environment"])
-    unknown = {name for name in compose["web"]["environment"] if f"`{name}`" not in readme}
-    assert unknown <= {"JOBS_EMBEDDED"}
+    assert all(f"`{name}`" in readme for name in compose["worker"]["environment"])
 
 
 def test_probes_ask_what_the_project_answers(
@@ -230,6 +229,19 @@ def test_grace_periods_leave_room_for_the_graceful_end(
     assert pod["terminationGracePeriodSeconds"] > pre_stop + ends
     assert seconds(compose["web"]["stop_grace_period"]) > ends
     assert seconds(compose["proxy"]["stop_grace_period"]) > int(proxy[1])
+
+
+def test_grace_periods_leave_room_for_the_jobs_under_way(
+    compose: dict[str, Any], manifests: dict[tuple[str, str], Any]
+) -> None:
+    pod = manifests["Deployment", "worker"]["spec"]["template"]["spec"]
+    (setting,) = pod["containers"][0]["env"]
+
+    assert setting["name"] == "JOBS_GRACE_SECONDS"
+    assert pod["terminationGracePeriodSeconds"] > float(setting["value"])
+    assert seconds(compose["worker"]["stop_grace_period"]) > float(
+        compose["worker"]["environment"]["JOBS_GRACE_SECONDS"]
+    )
 
 
 def test_compose_refuses_to_start_without_secrets(rendered: Path) -> None:

@@ -18,6 +18,7 @@ FILES_WITH_JINJA = {
     "README.md",
     "config/settings.py",
     "deploy/kubernetes/kustomization.yaml",
+    "docs/running.md",
     "pyproject.toml",
 }
 COPIED = {"live/templates/live/page.html", ".github/workflows/ci.yml"}

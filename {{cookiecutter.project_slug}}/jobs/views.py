@@ -15,12 +15,14 @@ from aggregator.fan_out import fan_out_from_query
 from jobs.tasks import aggregate
 from jobs.watch import Result, follow
 from live.sse import Event, EventStreamResponse
+from runtime.rate_limit import rate_limited
 
 DONE = "done"
 
 
 @csrf_exempt
 @require_POST
+@rate_limited("AGGREGATOR_RATE_LIMIT")
 @fan_out_from_query
 async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpResponseBase:
     """Enqueue what api_aggregated/ does, and answer 202 with the place of the job.

@@ -19,6 +19,7 @@ from live.shared_run import CANCELLED, is_known, new_run, shared_run, unknown_ru
 from live.tasks import running
 from runtime.lifespan import stopping
 from runtime.protocols import Receive, Scope, Send
+from runtime.rate_limit import RateLimitedError, count_request
 
 MAX_MESSAGE_BYTES = 4_096
 MESSAGES_PER_SECOND = 5
@@ -35,7 +36,8 @@ async def runs_socket(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one connection."""
     await receive()
     await send({"type": "websocket.accept"})
-    await Conversation(receive, send).hold()
+    address, _ = scope.get("client") or ("", 0)
+    await Conversation(receive, send, address).hold()
 
 
 class RefusedError(Exception):
@@ -62,9 +64,10 @@ class ClientLeftError(Exception):
 class Conversation:
     """One connection, which starts or follows one run at a time. A started run ends with it."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, address: str) -> None:
         self._receive = receive
         self._send = send
+        self._address = address
         self._allowance = Allowance(MESSAGES_AT_ONCE, MESSAGES_PER_SECOND)
         self._run = ""
         self._telling: asyncio.Task[None] | None = None
@@ -128,6 +131,10 @@ class Conversation:
                 fan_out = details.get("fan_out", settings.AGGREGATOR_FAN_OUT)
                 if type(fan_out) is not int or not 1 <= fan_out <= MAX_FAN_OUT:
                     raise RefusedError("bad_request", bad_fan_out(fan_out))
+                try:
+                    await count_request("AGGREGATOR_RATE_LIMIT", self._address)
+                except RateLimitedError as error:
+                    raise RefusedError(error.type, str(error)) from error
                 run = new_run()
                 await self._tell(run, shared_run(run, fan_out))
             case {"type": "follow", "run": str(run)}:

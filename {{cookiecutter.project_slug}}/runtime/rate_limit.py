@@ -41,42 +41,59 @@ def rate_limited[**P](setting: str) -> Callable[[View[P]], View[P]]:
         async def wrapper(
             request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
-            rate: Rate | None = getattr(settings, setting)
-            if rate is None:
-                return await view(request, *args, **kwargs)
-            wait = await count(setting, client_of(request), rate)
-            if not wait:
-                return await view(request, *args, **kwargs)
-            seconds = math.ceil(wait)
-            message = (
-                f"One client may ask {rate[0]} times in {rate[1]} s. Ask again in {seconds} s."
-            )
-            return JsonResponse(
-                {"error": {"type": "rate_limited", "message": message}},
-                status=429,
-                headers={"Retry-After": str(seconds)},
-            )
+            try:
+                await count_request(setting, request.META.get("REMOTE_ADDR", ""))
+            except RateLimitedError as error:
+                return JsonResponse(
+                    {"error": {"type": error.type, "message": str(error)}},
+                    status=429,
+                    headers={"Retry-After": str(error.seconds)},
+                )
+            return await view(request, *args, **kwargs)
 
         return wrapper
 
     return decorate
 
 
-def client_of(request: HttpRequest) -> str:
+class RateLimitedError(Exception):
+    """A client has asked too often, and may ask again in so many ``seconds``."""
+
+    type = "rate_limited"
+
+    def __init__(self, rate: Rate, seconds: int) -> None:
+        super().__init__(
+            f"One client may ask {rate[0]} times in {rate[1]} s. Ask again in {seconds} s."
+        )
+        self.seconds = seconds
+
+
+async def count_request(setting: str, address: str) -> None:
+    """Count a request of the client at this address under the setting's name.
+
+    Raises:
+        RateLimitedError: it is beyond the `Rate` that the setting holds, and is not counted.
+    """
+    rate: Rate | None = getattr(settings, setting)
+    if rate and (wait := await count(setting, client_at(address), rate)):
+        raise RateLimitedError(rate, math.ceil(wait))
+
+
+def client_at(address: str) -> str:
     """Return who asks: an IPv4 address, or the /64 of an IPv6 address, which is one subscriber's.
 
     The address is the one that uvicorn sees, or that a proxy in FORWARDED_ALLOW_IPS names. Clients
     without one, as on a Unix socket, are one client.
     """
     try:
-        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return "unknown"
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return f"{ipaddress.IPv6Address(int(address) >> 64 << 64)}/64"
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return f"{ipaddress.IPv6Address(int(parsed) >> 64 << 64)}/64"
 
 
 async def count(name: str, client: str, rate: Rate) -> float:

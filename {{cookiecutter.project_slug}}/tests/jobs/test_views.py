@@ -51,6 +51,13 @@ async def ended(client: AsyncClient, url: str) -> dict[str, Any]:
     return await until(look, wanted=lambda job: job["finished_at"])
 
 
+async def test_aggregations_count_against_the_rate_limit(settings: Settings) -> None:
+    settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
+    statuses = [(await AsyncClient().post("/jobs/aggregate/")).status_code for _ in range(2)]
+
+    assert statuses == [202, 429]
+
+
 async def test_aggregation_is_accepted_run_and_told(settings: Settings) -> None:
     """No token is asked for, so that any client may post."""
     client = AsyncClient(enforce_csrf_checks=True)

@@ -12,12 +12,15 @@ from tests.servers import serve_process, serve_upstream
 COUNT = 4
 
 
-async def test_run_of_one_process_reaches_the_clients_of_the_other(redis_url: str) -> None:
+async def test_run_of_one_process_reaches_the_clients_of_the_other(
+    redis_url: str, postgres_url: str
+) -> None:
     held_back = HeldBack(COUNT)
     options = ("--timeout-graceful-shutdown", "50")
     async with serve_upstream(held_back) as upstream, httpx.AsyncClient(timeout=60) as browser:
         shared = {
             "REDIS_URL": redis_url,
+            "DATABASE_URL": postgres_url,
             "AGGREGATOR_UPSTREAM_URL": upstream.url,
             "LOG_LEVEL": "warning",
         }

@@ -15,7 +15,7 @@ from live.run import Report
 from live.websocket import Allowance, Conversation
 from tests.live.reading import talk
 from tests.live.upstreams import Hanging, HeldBack, echo
-from tests.servers import barrier, serve_process, serve_upstream
+from tests.servers import barrier, fetch, serve_process, serve_upstream
 
 
 async def test_reports_of_a_run(live_url: str, settings: Settings, hops: list[str]) -> None:
@@ -171,6 +171,18 @@ async def test_too_many_messages(live_url: str, monkeypatch: pytest.MonkeyPatch)
         assert await client.close_code() == 1008
 
 
+async def test_runs_count_against_the_rate_limit(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
+    async with serve_upstream(echo) as upstream, talk(live_url) as client:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        await client.say(type="start", fan_out=1)
+        await client.hear_until("done")
+        refusal = await client.ask('{"type": "start"}')
+        assert refusal["type"] == "rate_limited"
+        assert refusal["message"].startswith("One client may ask 1 times in 3600 s.")
+        assert (await asyncio.to_thread(fetch, f"{live_url}/async/api_stream/")).status_code == 429
+
+
 def test_allowance_grows_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(websocket, "monotonic", lambda: now)
@@ -321,7 +333,7 @@ async def test_client_that_is_gone_is_no_error(settings: Settings, text: str) ->
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         client = Gone(text)
-        await Conversation(client.receive, client.send).hold()
+        await Conversation(client.receive, client.send, "").hold()
     assert client.told.is_set()
 
 
