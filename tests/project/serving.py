@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from tests.template import run
+from tests.template import ENVIRONMENT, run
 
 
 @contextmanager
@@ -29,7 +28,7 @@ def booted(project: Path, python: Path, **variables: str) -> Iterator[str]:
         server = subprocess.Popen(
             [str(python), "-m", "uvicorn", "config.asgi:application", *options],
             cwd=project,
-            env=os.environ | {"PORT": str(port)} | variables,
+            env=ENVIRONMENT | {"PORT": str(port)} | variables,
             pass_fds=[listener.fileno()],
         )
     try:

@@ -32,7 +32,7 @@ def installed_routes() -> Iterator[Any]:
 
 
 class WebSocketRouter:
-    """The ASGI application of all WebSockets.
+    """The ASGI application of all WebSockets, to be put into `runtime.observed.observed()`.
 
     An unknown path or a foreign Origin is refused before the handshake, with HTTP status 403. What
     is opened finds `session` and `user` in its scope.
@@ -53,8 +53,7 @@ def observable(route: Any) -> URLPattern:
     """Return the route, with an application that tells whoever observes a connection its path."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if exchange := scope.get("exchange"):
-            exchange.route = str(route.pattern)
+        scope["exchange"].route = str(route.pattern)
         await route.callback(scope, receive, send)
 
     return URLPattern(route.pattern, application)
