@@ -98,13 +98,14 @@ class Container:
     image: Stage
     process: subprocess.Popen[str]
     pid: int
+    variables: dict[str, str]
     output: str = ""
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as `docker exec` does."""
         inside = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--net", "--root"]
         return subprocess.run(
-            [*AS_ROOT, *inside, *self.image.process(*command)],
+            [*AS_ROOT, *inside, *self.image.process(*command, **self.variables)],
             capture_output=True,
             text=True,
             check=False,
@@ -132,7 +133,7 @@ def container(image: Stage, volume: Path, *command: str, **variables: str) -> It
         text=True,
     )
     assert process.stdout is not None
-    running = Container(image, process, int(process.stdout.readline()))
+    running = Container(image, process, int(process.stdout.readline()), variables)
     try:
         yield running
     finally:
