@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test.client import encode_multipart
@@ -170,3 +170,10 @@ async def test_giving_back_no_thread_takes_none(
 
     assert (await ask(serve(view), "/view/")).text == "released"
     assert not hops, explain(hops)
+
+
+async def test_thread_that_a_caller_has_chosen_is_left_alone() -> None:
+    async with ThreadSensitiveContext():
+        before = await sync_to_async(threading.get_ident)()
+        release_thread()
+        assert await sync_to_async(threading.get_ident)() == before
