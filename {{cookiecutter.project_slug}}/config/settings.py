@@ -206,6 +206,7 @@ LOGGING = {
         "uvicorn.access": {"handlers": [], "propagate": False},
         # These would show whole URLs and headers, at INFO and at DEBUG.
         "httpx": {"level": "WARNING"},
+        "watchfiles": {"level": "WARNING"},
         "httpcore": {"level": "INFO"},
         "hpack": {"level": "INFO"},
     },
