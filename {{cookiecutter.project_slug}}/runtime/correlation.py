@@ -10,8 +10,8 @@ https://www.w3.org/TR/trace-context/#design-overview
 import re
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -47,7 +47,7 @@ class Correlation:
         received = _headers(scope)
         request_id = received.get(b"x-request-id", b"")
         if not REQUEST_ID.fullmatch(request_id):
-            request_id = uuid4().hex.encode()
+            request_id = token_hex(16).encode()
         outgoing = {"X-Request-ID": request_id.decode(), **trace_headers(received)}
         _outgoing.set(outgoing)
         # A request that was sent early, on a connection in use, inherits the context of the last.

@@ -1,7 +1,6 @@
 """A request and its answer, as seen from outside: how it ended, and how long it took."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -28,7 +27,8 @@ class Exchange:
         self.status = 0
         self.complete = False
         self.seconds = 0.0
-        self._bytes_left = math.inf
+        self._headers: Iterable[tuple[bytes, bytes]] = ()
+        self._sent = 0
         self._send = send
         self._start = perf_counter()
 
@@ -38,11 +38,9 @@ class Exchange:
         match message["type"]:
             case "http.response.start" | "websocket.http.response.start":
                 self.status = message["status"]
-                self._bytes_left = content_length(message)
+                self._headers = message.get("headers", ())
             case "http.response.body" | "websocket.http.response.body":
-                self._bytes_left -= len(message.get("body", b""))
-                # A client may leave as soon as it has as much as was announced.
-                self.complete = not message.get("more_body", False) or self._bytes_left <= 0
+                self.complete = not message.get("more_body", False) or self._is_all_sent(message)
             case "websocket.accept":
                 self.status = SWITCHING_PROTOCOLS
                 self.complete = True
@@ -50,18 +48,17 @@ class Exchange:
                 self.status = 403
                 self.complete = True
 
+    def _is_all_sent(self, message: Mapping[str, Any]) -> bool:
+        """Tell whether all that was announced is sent: a client may leave as soon as it has it."""
+        self._sent += len(message.get("body", b""))
+        lengths = (int(value) for name, value in self._headers if name.lower() == b"content-length")
+        return self._sent == next(lengths, None)
+
     def end(self, *, failed: bool) -> None:
         """Note that the application is done."""
         self.seconds = perf_counter() - self._start
         self.status = self.status or (500 if failed else CLIENT_GONE)
         self.complete |= failed
-
-
-def content_length(message: Mapping[str, Any]) -> float:
-    """Return the length of the body that the start of an answer announces; else infinity."""
-    headers = message.get("headers", ())
-    lengths = (float(value) for name, value in headers if name.lower() == b"content-length")
-    return next(lengths, math.inf)
 
 
 class Observation:
