@@ -77,6 +77,8 @@ class Observation:
             failed = True
             raise
         finally:
+            # Else the server's objects and these hold each other until the garbage is collected.
+            del scope["exchange"]
             exchange.end(failed=failed)
             for observer in self.observers:
                 observer(exchange)
