@@ -10,6 +10,6 @@ from benchmarks.contenders import probes
 project = import_module("config.asgi")
 application = project.ProtocolRouter(
     http=project.EventLoopASGIHandler(),
-    lifespan=project.Lifespan(project.shared_http_client, project.long_lived_objects_frozen),
+    lifespan=project.Lifespan(project.shared_http_client, project.garbage_collected_lightly),
 )
 import_module("config.urls").urlpatterns.extend(probes.urlpatterns)

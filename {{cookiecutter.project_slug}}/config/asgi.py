@@ -16,7 +16,7 @@ except InvalidSetting as error:
 # Django's modules below want the settings to be there.
 from runtime.background import background_work
 from runtime.database import database_pools
-from runtime.garbage import long_lived_objects_frozen
+from runtime.garbage import garbage_collected_lightly
 from runtime.handler import EventLoopASGIHandler
 from runtime.http import shared_http_client
 from runtime.lifespan import Lifespan
@@ -34,6 +34,6 @@ application = ProtocolRouter(
         shared_redis,
         shared_http_client,
         background_work,
-        long_lived_objects_frozen,
+        garbage_collected_lightly,
     ),
 )

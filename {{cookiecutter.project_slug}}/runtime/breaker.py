@@ -5,7 +5,6 @@ After Michael Nygard, "Release It!"; https://martinfowler.com/bliki/CircuitBreak
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from time import monotonic
 
@@ -46,7 +45,11 @@ class Breaker:
     failed: of ``WINDOW`` calls, or of those there were since it closed, ``FEWEST_CALLS`` at least.
     Open, it refuses every call at once. After ``seconds`` it is half-open: one call goes through as
     a probe. Its success closes the circuit, its failure opens it again. With ``percent`` 0 it never
-    opens.
+    opens. Whoever makes a call says so before and after it::
+
+        period = breaker.begin()
+        ...
+        breaker.end(period, error)
     """
 
     def __init__(self, name: str, *, percent: int, seconds: float) -> None:
@@ -59,21 +62,20 @@ class Breaker:
         self._failed: deque[bool] = deque(maxlen=WINDOW)
         self._failures = 0
 
-    async def call[T](self, call: Callable[[], Awaitable[T]]) -> T:
-        """Await ``call()`` and learn from how it ends. Raises ``CircuitOpenError`` instead."""
+    def begin(self) -> int:
+        """Let a call through and return what ``end`` wants. Raises ``CircuitOpenError`` instead."""
         if self.state is not State.CLOSED:
             self._probe()
-        period = self._period
-        try:
-            result = await call()
-        except HTTPClientError as error:
-            self._learn(period, failed=is_failure(error))
-            raise
-        except BaseException:  # Cancelled: that says nothing of the server.
-            self._forget(period)
-            raise
-        self._learn(period, failed=False)
-        return result
+        return self._period
+
+    def end(self, period: int, error: BaseException | None) -> None:
+        """Learn from a call that has ended with this error, or well."""
+        if period != self._period:
+            return
+        if error is None or isinstance(error, HTTPClientError):
+            self._learn(failed=error is not None and is_failure(error))
+        elif self.state is State.HALF_OPEN:  # Cancelled: that says nothing of the server.
+            self._enter(State.OPEN)
 
     def _probe(self) -> None:
         if self.state is State.HALF_OPEN or monotonic() < self._opened + self._seconds:
@@ -81,9 +83,7 @@ class Breaker:
         logger.info("The circuit to %s is half-open: one call probes it.", self.name)
         self._enter(State.HALF_OPEN)
 
-    def _learn(self, period: int, *, failed: bool) -> None:
-        if period != self._period:
-            return
+    def _learn(self, *, failed: bool) -> None:
         if self.state is State.HALF_OPEN:
             if failed:
                 self._open("its probe failed")
@@ -98,10 +98,6 @@ class Breaker:
         calls = len(self._failed)
         if failed and calls >= FEWEST_CALLS and 0 < self._percent * calls <= self._failures * 100:
             self._open(f"{self._failures} of the last {calls} calls failed")
-
-    def _forget(self, period: int) -> None:
-        if period == self._period and self.state is State.HALF_OPEN:
-            self._enter(State.OPEN)
 
     def _open(self, reason: str) -> None:
         logger.warning("The circuit to %s is open for %g s: %s.", self.name, self._seconds, reason)

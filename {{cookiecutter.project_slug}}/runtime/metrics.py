@@ -5,7 +5,7 @@ those beyond a hundred. https://prometheus.io/docs/practices/naming/
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from time import perf_counter
@@ -71,8 +71,8 @@ def _request_seconds(method: str, route: str, status: int) -> Histogram:
     return REQUEST_SECONDS.labels(method, route, status)
 
 
-class TimedCalls:
-    """The calls to one server, timed by outcome: `ok`, `cancelled`, or the type of the error."""
+class CallDurations:
+    """How long the calls to one server took, by outcome: `ok`, `cancelled`, or the error's type."""
 
     def __init__(self, origin: str) -> None:
         if len(_origins) < MAX_ORIGINS:
@@ -80,19 +80,13 @@ class TimedCalls:
         self._origin = origin if origin in _origins else "other"
         self._seconds = cache(self._histogram)
 
-    async def call[T](self, call: Callable[[], Awaitable[T]]) -> T:
-        """Await ``call()`` and note how long it took and how it ended."""
-        start = perf_counter()
-        outcome = "cancelled"
-        try:
-            result = await call()
+    def measure(self, seconds: float, error: BaseException | None) -> None:
+        """Add a call that took so long and ended with this error, or well."""
+        if error is None:
             outcome = "ok"
-        except HTTPClientError as error:
-            outcome = error.type
-            raise
-        finally:
-            self._seconds(outcome).observe(perf_counter() - start)
-        return result
+        else:
+            outcome = error.type if isinstance(error, HTTPClientError) else "cancelled"
+        self._seconds(outcome).observe(seconds)
 
     def _histogram(self, outcome: str) -> Histogram:
         return UPSTREAM_SECONDS.labels(self._origin, outcome)

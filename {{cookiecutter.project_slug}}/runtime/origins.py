@@ -11,6 +11,7 @@ What is known is shared by all requests of the process, and lost with it.
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from time import perf_counter
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.hedge import Hedge
 from runtime.http import Client
-from runtime.metrics import TimedCalls
+from runtime.metrics import CallDurations
 from runtime.retry import retried
 
 RETRIED_CALLS = 0.1
@@ -36,7 +37,7 @@ class Origin:
             seconds=settings.HTTP_BREAKER_SECONDS,
         )
         self.hedge = Hedge()
-        self.timed = TimedCalls(name)
+        self.durations = CallDurations(name)
         self.retry_budget = Budget(RETRIED_CALLS, RETRY_BURST, full=True)
 
     def get(
@@ -48,13 +49,26 @@ class Origin:
         the event loop. Raises what ``client.get`` raises, and ``CircuitOpenError``.
         """
         call: Callable[[], Awaitable[bytes]]
-        call = partial(client.get, url, timeout=timeout, max_bytes=max_bytes)
-        if settings.METRICS:
-            call = partial(self.timed.call, call)
-        call = partial(self.breaker.call, call)
+        call = partial(self._attempt, client, url, timeout, max_bytes)
         if settings.HTTP_HEDGING:
             call = partial(self.hedge.call, call)
         return retried(call, retries=settings.HTTP_RETRIES, budget=self.retry_budget, until=until)
+
+    async def _attempt(self, client: Client, url: str, timeout: float, max_bytes: int) -> bytes:  # noqa: ASYNC109
+        period = self.breaker.begin()
+        start = perf_counter()
+        try:
+            body = await client.get(url, timeout=timeout, max_bytes=max_bytes)
+        except BaseException as error:
+            self._end(period, start, error)
+            raise
+        self._end(period, start)
+        return body
+
+    def _end(self, period: int, start: float, error: BaseException | None = None) -> None:
+        self.breaker.end(period, error)
+        if settings.METRICS:
+            self.durations.measure(perf_counter() - start, error)
 
 
 _origins: dict[str, Origin] = {}

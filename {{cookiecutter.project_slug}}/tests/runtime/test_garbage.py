@@ -1,8 +1,8 @@
-"""Collections leave out what was there at the start."""
+"""Collections are rare, and leave out what was there at the start."""
 
 import gc
 
-from runtime.garbage import long_lived_objects_frozen
+from runtime.garbage import OBJECTS_BETWEEN_COLLECTIONS, garbage_collected_lightly
 
 
 async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
@@ -10,9 +10,17 @@ async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
         """Stands for what a process loads at its start."""
 
     loaded = [Loaded()]
-    async with long_lived_objects_frozen():
+    async with garbage_collected_lightly():
         assert gc.get_freeze_count() > 0
         assert not any(item is loaded for item in gc.get_objects())
 
     assert gc.get_freeze_count() == 0
     assert any(item is loaded for item in gc.get_objects())
+
+
+async def test_collections_are_rare_until_the_end() -> None:
+    usual = gc.get_threshold()
+    async with garbage_collected_lightly():
+        assert gc.get_threshold() == (OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
+
+    assert gc.get_threshold() == usual
