@@ -6,21 +6,13 @@ https://www.structlog.org/en/stable/standard-library.html
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from typing import Any
 
 import structlog
-from structlog.stdlib import ProcessorFormatter
-from structlog.types import Processor
-
-COMMON: Sequence[Processor] = (
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso"),
-)
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 
-def formatter(renderer: str) -> ProcessorFormatter:
+def formatter(renderer: str) -> "Formatter":
     """Return the formatter of `settings.LOGGING`, and make structlog's own loggers use it.
 
     `renderer` is `json`, one object for each line, or `console`, for people.
@@ -34,17 +26,49 @@ def formatter(renderer: str) -> ProcessorFormatter:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *COMMON,
-            ProcessorFormatter.wrap_for_formatter,
+            structlog.processors.StackInfoRenderer(),
+            _hand_on,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    return ProcessorFormatter(
-        foreign_pre_chain=COMMON,
-        processors=[ProcessorFormatter.remove_processors_meta, *RENDERERS[renderer]()],
+    return Formatter(
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.TimeStamper(fmt="iso"),
+        *RENDERERS[renderer](),
     )
+
+
+class Formatter(logging.Formatter):
+    """Makes a line of each record, whose message is a text or a dictionary of fields.
+
+    structlog's `ProcessorFormatter` does so in nearly twice the time, which each request takes.
+    """
+
+    def __init__(self, *processors: Processor) -> None:
+        super().__init__()
+        self._processors = processors
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return what the last processor makes of the record's fields."""
+        message: Any = record.msg
+        event: Any = {**message} if isinstance(message, dict) else {"event": record.getMessage()}
+        level = record.levelname.lower()
+        event |= {"logger": record.name, "level": level}
+        if record.exc_info:
+            event["exc_info"] = record.exc_info
+        if record.stack_info:
+            event["stack"] = record.stack_info
+        for processor in self._processors:
+            event = processor(None, level, event)
+        return str(event)
+
+
+def _hand_on(
+    logger: WrappedLogger, name: str, event: EventDict
+) -> tuple[tuple[EventDict], dict[str, Any]]:
+    return (event,), {}
 
 
 class WithoutWebSockets(logging.Filter):

@@ -1,5 +1,6 @@
 """The lines that a served project writes, in one format."""
 
+import io
 import json
 import logging
 import re
@@ -8,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -84,6 +86,43 @@ async def test_query_of_a_websocket_is_not_logged() -> None:
 
     assert "connection rejected" in log
     assert "secret" not in log
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the logger `shop` writes."""
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(formatter("json"))
+    logger = logging.getLogger("shop")
+    monkeypatch.setattr(logger, "handlers", [handler])
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    return lines
+
+
+def test_loggers_of_structlog_and_of_python_write_alike(lines: io.StringIO) -> None:
+    for logger in (structlog.get_logger("shop"), logging.getLogger("shop")):
+        with structlog.contextvars.bound_contextvars(request_id="abc"):
+            logger.warning("sold out", stack_info=True)
+        entry = json.loads(lines.getvalue().splitlines()[-1])
+
+        assert entry.pop("timestamp").endswith("Z")
+        assert "test_logs.py" in entry.pop("stack")
+        assert entry == {
+            "event": "sold out",
+            "level": "warning",
+            "logger": "shop",
+            "request_id": "abc",
+        }
+
+
+def test_fields_stand_beside_the_event(lines: io.StringIO) -> None:
+    structlog.get_logger("shop").info("sold", item=7)
+    structlog.get_logger("shop").debug("packed", item=7)
+
+    (line,) = lines.getvalue().splitlines()
+    entry = json.loads(line)
+    assert (entry["event"], entry["item"], entry["level"]) == ("sold", 7, "info")
 
 
 @pytest.mark.parametrize("renderer", ["json", "console"])
