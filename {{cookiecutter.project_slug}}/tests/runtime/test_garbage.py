@@ -2,7 +2,7 @@
 
 import gc
 
-from runtime.garbage import OBJECTS_BETWEEN_COLLECTIONS, garbage_collected_lightly
+from runtime.garbage import NEW_OBJECTS, YOUNG_COLLECTIONS, garbage_collected_lightly
 
 
 async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
@@ -21,6 +21,6 @@ async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
 async def test_collections_are_rare_until_the_end() -> None:
     usual = gc.get_threshold()
     async with garbage_collected_lightly():
-        assert gc.get_threshold() == (OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
+        assert gc.get_threshold() == (NEW_OBJECTS, YOUNG_COLLECTIONS, usual[2])
 
     assert gc.get_threshold() == usual
