@@ -24,7 +24,7 @@ import socket
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import cache, lru_cache
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -36,6 +36,7 @@ from django.conf import settings
 from yarl import URL
 
 from runtime.correlation import outgoing_headers
+from runtime.per_loop import OnePerLoop
 
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Django"}
 MAX_CONNECTIONS = 1_000
@@ -190,36 +191,6 @@ class HttpxClient(Client):
 
 TRANSPORTS: dict[str, type[Client]] = {"aiohttp": AiohttpClient, "httpx": HttpxClient}
 
-_shared: dict[asyncio.AbstractEventLoop, Client] = {}
-
-
-@asynccontextmanager
-async def shared_http_client() -> AsyncIterator[None]:
-    """Keep one client open on the running event loop. A resource of the ASGI lifespan."""
-    loop = asyncio.get_running_loop()
-    async with _open_client() as client:
-        _shared[loop] = client
-        try:
-            yield
-        finally:
-            del _shared[loop]
-
-
-@asynccontextmanager
-async def http_client() -> AsyncIterator[Client]:
-    """Yield the client of the running event loop.
-
-    Where no lifespan opened one (the test client, WSGI, ``async_to_sync``), a client is opened for
-    this block and closed after it: a client belongs to one event loop, and there the loop is gone
-    after the request.
-    """
-    shared = _shared.get(asyncio.get_running_loop())
-    if shared is not None:
-        yield shared
-        return
-    async with _open_client() as client:
-        yield client
-
 
 @asynccontextmanager
 async def _open_client() -> AsyncIterator[Client]:
@@ -228,6 +199,19 @@ async def _open_client() -> AsyncIterator[Client]:
         yield client
     finally:
         await client.aclose()
+
+
+_clients = OnePerLoop(_open_client)
+
+
+def shared_http_client() -> AbstractAsyncContextManager[None]:
+    """Keep one client open on the running event loop. A resource of the ASGI lifespan."""
+    return _clients.kept_open()
+
+
+def http_client() -> AbstractAsyncContextManager[Client]:
+    """Return a block with the client of the running event loop; without a lifespan, one of its own."""
+    return _clients.client()
 
 
 def proxy_for(url: str) -> str | None:

@@ -6,52 +6,19 @@ answered within a second fails, so that a request never waits long for a Redis t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+
+from runtime.per_loop import OnePerLoop
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 TIMEOUT_SECONDS = 1.0
 MAX_CONNECTIONS = 50
-
-_shared: dict[asyncio.AbstractEventLoop, Redis] = {}
-
-
-@asynccontextmanager
-async def shared_redis() -> AsyncIterator[None]:
-    """Keep one client open on the running event loop, if there is a Redis.
-
-    A resource of the ASGI lifespan.
-    """
-    if not settings.REDIS_URL:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    async with _open_client() as client:
-        _shared[loop] = client
-        try:
-            yield
-        finally:
-            del _shared[loop]
-
-
-@asynccontextmanager
-async def redis_client() -> AsyncIterator[Redis]:
-    """Yield the client of the running event loop; without a lifespan, one for this block.
-
-    Its methods raise ``redis.RedisError`` where Redis is away, or does not answer in time.
-    """
-    shared = _shared.get(asyncio.get_running_loop())
-    if shared is not None:
-        yield shared
-        return
-    async with _open_client() as client:
-        yield client
 
 
 @asynccontextmanager
@@ -74,3 +41,22 @@ async def _open_client() -> AsyncIterator[Redis]:
         yield client
     finally:
         await client.aclose()
+
+
+_clients = OnePerLoop(_open_client)
+
+
+def shared_redis() -> AbstractAsyncContextManager[None]:
+    """Keep one client open on the running event loop, if there is a Redis.
+
+    A resource of the ASGI lifespan.
+    """
+    return _clients.kept_open() if settings.REDIS_URL else nullcontext()
+
+
+def redis_client() -> AbstractAsyncContextManager[Redis]:
+    """Return a block with the client of the running event loop; without a lifespan, one of its own.
+
+    Its methods raise ``redis.RedisError`` where Redis is away, or does not answer in time.
+    """
+    return _clients.client()
