@@ -210,7 +210,7 @@ def shared_http_client() -> AbstractAsyncContextManager[None]:
 
 
 def http_client() -> AbstractAsyncContextManager[Client]:
-    """Return a block with the client of the running event loop; without a lifespan, one of its own."""
+    """A block with the client of the running event loop, or, without a lifespan, one of its own."""
     return _clients.client()
 
 

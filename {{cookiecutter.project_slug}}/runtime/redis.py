@@ -55,7 +55,7 @@ def shared_redis() -> AbstractAsyncContextManager[None]:
 
 
 def redis_client() -> AbstractAsyncContextManager[Redis]:
-    """Return a block with the client of the running event loop; without a lifespan, one of its own.
+    """A block with the client of the running event loop, or, without a lifespan, one of its own.
 
     Its methods raise ``redis.RedisError`` where Redis is away, or does not answer in time.
     """
