@@ -137,6 +137,25 @@ def test_server_that_stops_is_told(
         expect(status).to_have_text("The connection was lost. 0 of 5 calls had finished.")
 
 
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (1001, "The server is being stopped."),
+        (1012, "The server is being stopped."),
+        (1011, "The connection was lost."),
+    ],
+)
+def test_code_that_closes_a_socket_is_told(
+    browser: Browser, url: str, code: int, sentence: str
+) -> None:
+    visit = Visit(browser, url)
+    visit.page.route_web_socket(
+        "**/ws/aggregate/", lambda socket: socket.on_message(lambda _: socket.close(code=code))
+    )
+    status = visit.start("WebSocket", 5).get_by_role("status")
+    expect(status).to_have_text(f"{sentence} 0 of 5 calls had finished.")
+
+
 def test_run_is_followed_in_another_browser(
     browser: Browser, url: str, upstream: SlowUpstream
 ) -> None:

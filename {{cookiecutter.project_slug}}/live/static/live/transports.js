@@ -27,6 +27,9 @@ function overEvents(url, receive, signal) {
   });
 }
 
+// Going away, service restart: https://www.iana.org/assignments/websocket/websocket.xhtml
+const STOPPING = [1001, 1012];
+
 // https://websockets.spec.whatwg.org/
 function overSocket(url, receive, signal) {
   const address = new URL(url, location.href.replace(/^http/, "ws"));
@@ -49,7 +52,10 @@ function overSocket(url, receive, signal) {
       receive(type, details);
       if (type === "done") end(fulfil);
     });
-    socket.addEventListener("close", () => reject(new Error("The connection was lost.")));
+    socket.addEventListener("close", ({ code }) => {
+      const stopping = STOPPING.includes(code);
+      reject(new Error(stopping ? "The server is being stopped." : "The connection was lost."));
+    });
     signal.addEventListener("abort", () => {
       if (socket.readyState === WebSocket.OPEN) say({ type: "cancel" });
       end(reject, signal.reason);
