@@ -1,0 +1,123 @@
+"""What ends a WebSocket before its client does: readers that stop, failures, a stopping server."""
+
+import asyncio
+import json
+import signal
+import threading
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from live import websocket
+from live.run import Report
+from live.websocket import Conversation
+from tests.live.reading import talk
+from tests.live.upstreams import Hanging, echo
+from tests.servers import serve_process, serve_upstream
+
+
+class Endless:
+    """Reports without end; how many were asked for, and whether it is closed."""
+
+    def __init__(self) -> None:
+        self.produced = 0
+        self.closed = threading.Event()
+
+    async def __call__(self, run: str, count: int) -> AsyncGenerator[Report]:
+        try:
+            yield Report("start", '{"count": 1}')
+            while True:
+                self.produced += 1
+                await asyncio.sleep(0)
+                yield Report("result", json.dumps({"response": "x" * 65_536}))
+        finally:
+            self.closed.set()
+
+
+async def test_reader_that_does_not_read_stops_the_reports(
+    live_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle, busy = Endless(), Endless()
+    sources = iter([idle, busy])
+    monkeypatch.setattr(websocket, "shared_run", lambda run, count: next(sources)(run, count))
+    async with talk(live_url, compression=None) as sleeper:
+        await sleeper.start(1)
+        async with talk(live_url, compression=None) as reader:
+            await reader.start(1)
+            for _ in range(1000):
+                await reader.connection.recv()
+            reader.connection.transport.abort()
+        assert busy.produced >= 1000
+        assert idle.produced < 500
+        sleeper.connection.transport.abort()
+    assert await asyncio.to_thread(idle.closed.wait, 30)
+
+
+async def test_failure_of_the_server_is_logged_and_told(
+    live_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(run: str, count: int) -> AsyncGenerator[Report]:
+        yield Report("start", '{"count": 1}')
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(websocket, "shared_run", broken)
+    async with talk(live_url) as client:
+        await client.start(1)
+        assert (await client.hear())["error"] == {
+            "type": "internal_error",
+            "message": "The server failed.",
+        }
+        assert await client.close_code() == 1011
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [
+        ZeroDivisionError
+    ]
+
+
+class Gone:
+    """A client that asks, and has left when it is answered."""
+
+    def __init__(self, *texts: str) -> None:
+        self.messages = [{"type": "websocket.receive", "text": text} for text in texts]
+        self.told = asyncio.Event()
+
+    async def receive(self) -> Mapping[str, Any]:
+        if self.messages:
+            return self.messages.pop(0)
+        await self.told.wait()
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        self.told.set()
+        raise OSError
+
+
+@pytest.mark.parametrize("text", ["{", '{"type": "start"}'])
+async def test_client_that_is_gone_is_no_error(settings: Settings, text: str) -> None:
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        client = Gone(text)
+        await Conversation(client.receive, client.send, "").hold()
+    assert client.told.is_set()
+
+
+async def test_stop_of_the_server_is_told_to_every_connection() -> None:
+    patient = ("--timeout-graceful-shutdown", "50")
+    hanging = Hanging(5)
+    async with serve_upstream(hanging) as upstream:
+        environment = {"AGGREGATOR_UPSTREAM_URL": upstream.url, "LOG_LEVEL": "warning"}
+        with serve_process(*patient, **environment) as (server, url):
+            async with talk(url) as running, talk(url) as idle, talk(url) as following:
+                run = await running.start(5)
+                await following.say(type="follow", run=run)
+                await hanging.all_in.wait()
+                await following.hear()
+                server.terminate()
+                codes = {await client.close_code() for client in (running, idle, following)}
+            await upstream.all_closed.wait()
+            _, log = await asyncio.to_thread(server.communicate)
+
+    assert codes <= {1001, 1012}
+    assert log == ""
+    assert server.returncode == -signal.SIGTERM
