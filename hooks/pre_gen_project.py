@@ -27,7 +27,7 @@ DEPENDENCIES = frozenset(
     cryptography dateutil distlib django django_rq django_stubs_ext django_tasks
     django_tasks_db django_tasks_rq dotenv environ filelock freezegun frozenlist google h11
     h2 hiredis hpack httpcore httptools httpx hyperframe identify idna iniconfig librt
-    msgpack multidict mypy mypy_django_plugin mypy_extensions mypyc nodeenv opentelemetry
+    msgpack msgspec multidict mypy mypy_django_plugin mypy_extensions mypyc nodeenv opentelemetry
     packaging pathspec pip platformdirs pluggy pre_commit prometheus_client propcache
     psycopg psycopg_binary psycopg_pool py pycparser pygments pytest pytest_asyncio
     pytest_cov pytest_django pytest_timeout python_discovery redis requests rq rq_scheduler
