@@ -17,9 +17,11 @@ class Command(runserver.Command):
     port: str
 
     def run(self, **options: Any) -> None:
-        """Check the project, then serve it until Ctrl-C."""
-        if not options["skip_checks"]:
-            self.check(display_num_errors=True)
+        """Serve the project until Ctrl-C.
+
+        It is checked by the ASGI lifespan. Under the reloader that is the child's: it shows what is
+        wrong, and the reloader waits for the next change.
+        """
         self.check_migrations()
         # The reloader's child reads its settings anew; a server without reloader has them already.
         os.environ["PORT"] = self.port
@@ -28,7 +30,7 @@ class Command(runserver.Command):
             "reload": True,
             "reload_dirs": [str(settings.BASE_DIR)],
             "reload_includes": ["*.html"],
-            "reload_excludes": [str(settings.BASE_DIR / ".venv")],
+            "reload_excludes": [".venv"],  # A pattern: there need be none.
         }
         uvicorn.run(
             "config.asgi:application",
