@@ -23,12 +23,14 @@ from runtime.lifespan import Lifespan
 from runtime.observed import observed, observing
 from runtime.protocols import ProtocolRouter
 from runtime.redis import shared_redis
+from runtime.startup import checked_project
 from runtime.websockets import WebSocketRouter, installed_routes
 
 application = ProtocolRouter(
     http=observed(EventLoopASGIHandler()),
     websocket=observed(WebSocketRouter(installed_routes())),
     lifespan=Lifespan(
+        checked_project,
         observing,
         database_pools,
         shared_redis,

@@ -12,6 +12,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanag
 from types import FrameType
 from weakref import WeakKeyDictionary
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+
 from runtime.protocols import Receive, Scope, Send
 
 type Resource = Callable[[], AbstractAsyncContextManager[object]]
@@ -42,6 +45,9 @@ class Lifespan:
                 for resource in (*self.resources, *_added):
                     await stack.enter_async_context(resource())
                 stack.enter_context(_stop_announced())
+            except (CommandError, ImproperlyConfigured) as error:  # Written for people.
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
             except Exception:
                 await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
                 return

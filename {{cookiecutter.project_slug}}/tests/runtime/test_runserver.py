@@ -28,7 +28,7 @@ def served(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[dict[str
 
 @pytest.mark.django_db
 def test_asgi_application_with_reloader(served: list[dict[str, Any]]) -> None:
-    call_command("runserver", skip_checks=False)
+    call_command("runserver")
 
     assert served[0]["app"] == "config.asgi:application"
     assert (served[0]["host"], served[0]["port"]) == ("127.0.0.1", 8000)
