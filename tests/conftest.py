@@ -7,6 +7,8 @@ from filelock import FileLock
 
 from tests.template import render, run
 
+collect_ignore = ["project/third_party"]  # It runs inside a rendered project.
+
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
