@@ -13,7 +13,7 @@ PACKAGE_INDEX = $(shell test ! -x $(POETRY) || $(TOOLS)/bin/python scripts/packa
 %: export POETRY_PYPI_MIRROR_URL = $(PACKAGE_INDEX)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench suite rendered lock
+.PHONY: help demo test lint bench soak suite rendered lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -32,6 +32,9 @@ lint: .venv/installed ## Lint and type-check hooks, tests, scripts and workflows
 
 bench: rendered ## Measure side by side, into docs/benchmarks.md (some 15 minutes; needs wrk)
 	.venv/bin/python -m benchmarks --project $(RENDERED)
+
+soak: rendered ## Serve for ten minutes under attack, into docs/reliability.md (needs PostgreSQL and redis-server)
+	$(RENDERED)/.venv/bin/python -m soak --project $(RENDERED)
 
 suite: rendered ## Run Django's own tests on the project's handler, next to Django's (some 10 minutes)
 	$(RENDERED)/.venv/bin/python scripts/django_suite.py $(LABELS)
