@@ -45,9 +45,10 @@ class Breaker:
     failed: of ``WINDOW`` calls, or of those there were since it closed, ``FEWEST_CALLS`` at least.
     Open, it refuses every call at once. After ``seconds`` it is half-open: one call goes through as
     a probe. Its success closes the circuit, its failure opens it again. With ``percent`` 0 it never
-    opens. Whoever makes a call says so before and after it::
+    opens. A call may take several attempts, and counts once, by how it ended::
 
         period = breaker.begin()
+        breaker.check(period)  # Before each attempt.
         ...
         breaker.end(period, error)
     """
@@ -58,7 +59,7 @@ class Breaker:
         self._percent = percent
         self._seconds = seconds
         self._opened = 0.0
-        self._period = 0  # Counts the changes of state: a call tells only of the one it began in.
+        self._period = 0  # Counts the changes of state: a call counts only in the one it began in.
         self._failed: deque[bool] = deque(maxlen=WINDOW)
         self._failures = 0
 
@@ -67,6 +68,11 @@ class Breaker:
         if self.state is not State.CLOSED:
             self._probe()
         return self._period
+
+    def check(self, period: int) -> None:
+        """Raise ``CircuitOpenError`` where the circuit has changed since the call began."""
+        if period != self._period:
+            raise CircuitOpenError
 
     def end(self, period: int, error: BaseException | None) -> None:
         """Learn from a call that has ended with this error, or well."""

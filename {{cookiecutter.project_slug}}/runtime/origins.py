@@ -40,33 +40,48 @@ class Origin:
         self.durations = CallDurations(name)
         self.retry_budget = Budget(RETRIED_CALLS, RETRY_BURST, full=True)
 
-    def get(
-        self, client: Client, url: str, *, timeout: float, max_bytes: int, until: float
-    ) -> Awaitable[bytes]:
-        """Await what ``client.get`` returns: retried, hedged, and behind the circuit breaker.
+    async def get(
+        self,
+        client: Client,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        max_bytes: int,
+        until: float,
+    ) -> bytes:
+        """Return what ``client.get`` returns: retried, hedged, and behind the circuit breaker.
 
-        Each attempt takes ``timeout`` seconds at most; none begins after ``until``, in the time of
-        the event loop. Raises what ``client.get`` raises, and ``CircuitOpenError``.
+        Each attempt takes ``timeout`` seconds at most; no retry begins after ``until``, in the time
+        of the event loop. The breaker learns once, from the outcome, however many attempts it took.
+        Raises what ``client.get`` raises, and ``CircuitOpenError``.
         """
-        call: Callable[[], Awaitable[bytes]]
-        call = partial(self._attempt, client, url, timeout, max_bytes)
+        period = self.breaker.begin()
+        send = partial(client.get, url, timeout=timeout, max_bytes=max_bytes)
+        call: Callable[[], Awaitable[bytes]] = partial(self._attempt, period, send)
         if settings.HTTP_HEDGING:
             call = partial(self.hedge.call, call)
-        return retried(call, retries=settings.HTTP_RETRIES, budget=self.retry_budget, until=until)
-
-    async def _attempt(self, client: Client, url: str, timeout: float, max_bytes: int) -> bytes:  # noqa: ASYNC109
-        period = self.breaker.begin()
-        start = perf_counter()
         try:
-            body = await client.get(url, timeout=timeout, max_bytes=max_bytes)
+            body = await retried(
+                call, retries=settings.HTTP_RETRIES, budget=self.retry_budget, until=until
+            )
         except BaseException as error:
-            self._end(period, start, error)
+            self.breaker.end(period, error)
             raise
-        self._end(period, start)
+        self.breaker.end(period, None)
         return body
 
-    def _end(self, period: int, start: float, error: BaseException | None = None) -> None:
-        self.breaker.end(period, error)
+    async def _attempt(self, period: int, send: Callable[[], Awaitable[bytes]]) -> bytes:
+        self.breaker.check(period)
+        start = perf_counter()
+        try:
+            body = await send()
+        except BaseException as error:
+            self._measure(start, error)
+            raise
+        self._measure(start)
+        return body
+
+    def _measure(self, start: float, error: BaseException | None = None) -> None:
         if settings.METRICS:
             self.durations.measure(perf_counter() - start, error)
 

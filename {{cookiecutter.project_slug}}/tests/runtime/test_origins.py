@@ -1,10 +1,13 @@
 import asyncio
+from contextlib import nullcontext
+from itertools import chain, cycle, repeat
 
 import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
 from runtime.breaker import CircuitOpenError
+from runtime.budget import Budget
 from runtime.http import BadResponseError, ConnectError, http_client, shared_http_client
 from runtime.origins import circuits, origin_of
 from tests.runtime.calls import closed_port, hello
@@ -19,6 +22,14 @@ async def get(url: str) -> bytes:
 
 async def broken(call: Call) -> None:
     await call.reply(b"{}", "500 Internal Server Error")
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("runtime.retry.sleep", sleep)
 
 
 def test_origin_is_scheme_host_and_port() -> None:
@@ -73,6 +84,90 @@ async def test_each_origin_has_a_circuit_of_its_own(settings: Settings) -> None:
         with pytest.raises(CircuitOpenError):
             await get(dead)
         assert await get(upstream.url) == b'"hello"'
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_retries_of_a_few_bad_items_leave_the_circuit_closed(
+    settings: Settings,
+) -> None:
+    """Four bad items of sixteen are a quarter of the calls, however often they are repeated."""
+    settings.HTTP_RETRIES = 5
+
+    async def answer(call: Call) -> None:
+        await (broken if call.target in {"/0", "/1", "/2", "/3"} else hello)(call)
+
+    async with serve_upstream(answer) as upstream, shared_http_client():
+        for _ in range(3):
+            urls = [f"{upstream.url}{item}" for item in range(16)]
+            outcomes = await asyncio.gather(*map(get, urls), return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [BadResponseError] * 4 + [bytes] * 12
+        assert circuits() == {upstream.url.rstrip("/"): "closed"}
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_call_that_a_retry_saves_is_a_success(settings: Settings) -> None:
+    settings.HTTP_RETRIES = 1
+    turns = cycle([broken, hello])
+
+    async def answer(call: Call) -> None:
+        await next(turns)(call)
+
+    async with serve_upstream(answer) as upstream, shared_http_client():
+        origin_of(upstream.url).retry_budget = Budget(1, 100, full=True)
+        for _ in range(40):
+            assert await get(upstream.url) == b'"hello"'
+    assert len(upstream.calls) == 80
+    assert circuits() == {upstream.url.rstrip("/"): "closed"}
+
+
+async def test_circuit_that_opens_ends_the_retries_of_calls_that_began_before(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pausing = asyncio.Event()
+    over = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        pausing.set()
+        await over.wait()
+
+    monkeypatch.setattr("runtime.retry.sleep", sleep)
+    async with serve_upstream(broken) as upstream, shared_http_client():
+        call = asyncio.create_task(get(upstream.url))
+        await pausing.wait()
+        settings.HTTP_RETRIES = 0
+        for _ in range(20):
+            with pytest.raises(BadResponseError):
+                await get(upstream.url)
+        assert circuits() == {upstream.url.rstrip("/"): "open"}
+        over.set()
+        with pytest.raises(BadResponseError, match=r"status 500\.$"):
+            await call
+    assert len(upstream.calls) == 21
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("saved", [True, False])
+async def test_probe_may_be_repeated_and_its_outcome_decides(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *, saved: bool
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("runtime.breaker.monotonic", lambda: now)
+    settings.HTTP_RETRIES = 0
+    answers = chain([broken] * 21, repeat(hello if saved else broken))
+
+    async def answer(call: Call) -> None:
+        await next(answers)(call)
+
+    async with serve_upstream(answer) as upstream, shared_http_client():
+        for _ in range(20):
+            with pytest.raises(BadResponseError):
+                await get(upstream.url)
+        now = settings.HTTP_BREAKER_SECONDS
+        settings.HTTP_RETRIES = 1
+        with nullcontext() if saved else pytest.raises(BadResponseError):
+            assert await get(upstream.url) == b'"hello"'
+        assert circuits() == {upstream.url.rstrip("/"): "closed" if saved else "open"}
+    assert len(upstream.calls) == 22
 
 
 async def test_circuit_may_be_kept_closed(settings: Settings) -> None:
