@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from enum import StrEnum
 from time import monotonic
+from typing import TypeGuard
 
 from runtime.http import (
     BadResponseError,
@@ -15,6 +16,7 @@ from runtime.http import (
     ConnectError,
     DNSError,
     HTTPClientError,
+    PoolTimeoutError,
 )
 
 WINDOW = 100
@@ -78,9 +80,9 @@ class Breaker:
         """Learn from a call that has ended with this error, or well."""
         if period != self._period:
             return
-        if error is None or isinstance(error, HTTPClientError):
+        if error is None or _is_outcome(error):
             self._learn(failed=error is not None and is_failure(error))
-        elif self.state is State.HALF_OPEN:  # Cancelled: that says nothing of the server.
+        elif self.state is State.HALF_OPEN:  # The next call probes.
             self._enter(State.OPEN)
 
     def _probe(self) -> None:
@@ -115,6 +117,11 @@ class Breaker:
         self._period += 1
         self._failed.clear()
         self._failures = 0
+
+
+def _is_outcome(error: BaseException) -> TypeGuard[HTTPClientError]:
+    """Return whether a call went as far as to show how the server is: it was not cancelled."""
+    return isinstance(error, HTTPClientError) and not isinstance(error, PoolTimeoutError)
 
 
 def is_failure(error: HTTPClientError) -> bool:

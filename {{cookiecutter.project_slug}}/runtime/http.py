@@ -1,6 +1,6 @@
 """HTTP calls to other servers. The one module that imports an HTTP client library.
 
-An app asks for the client of the running event loop and sees one method and four errors, the same
+An app asks for the client of the running event loop and sees one method and five errors, the same
 on every transport::
 
     async with http_client() as client:
@@ -62,6 +62,12 @@ class ConnectError(HTTPClientError):
     type = "connect_error"
 
 
+class PoolTimeoutError(HTTPClientError):
+    """No connection of ours was free in time. Nothing was sent; the server may be well."""
+
+    type = "pool_timeout"
+
+
 class CallTimeoutError(HTTPClientError):
     """The whole body was not there in time, for whatever reason."""
 
@@ -90,15 +96,30 @@ class BrokenAnswerError(BadResponseError):
 
 
 class Client(ABC):
-    """The HTTP client of one event loop. A transport implements ``_get`` and ``aclose``."""
+    """The HTTP client of one event loop. A transport implements ``_get`` and ``aclose``.
+
+    It makes ``MAX_CONNECTIONS`` calls at a time; further ones wait here, in the order they came.
+    So no transport's pool ever queues: that wait would count as the server's time, and httpcore
+    loses a place in its pool for each call that is cancelled meanwhile
+    (https://github.com/encode/httpcore/issues/1093).
+    """
+
+    def __init__(self) -> None:
+        self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
 
     async def get(self, url: str, *, timeout: float, max_bytes: int) -> bytes:  # noqa: ASYNC109
         """Return the body of a 2xx answer to ``GET url``.
 
-        ``timeout`` is in seconds and total: from waiting for a connection to the last byte.
+        ``timeout`` is in seconds and total: from connecting to the last byte. A call may wait as
+        long before, for one of our own connections to be free.
         A body longer than ``max_bytes`` is given up as soon as that is known.
-        Raises ``DNSError``, ``ConnectError``, ``CallTimeoutError`` or ``BadResponseError``.
+        Raises ``DNSError``, ``ConnectError``, ``CallTimeoutError``, ``PoolTimeoutError`` or
+        ``BadResponseError``.
         """
+        if self._connections.locked():
+            await self._wait_for_connection(timeout)
+        else:
+            await self._connections.acquire()
         try:
             async with asyncio.timeout(timeout):
                 return await self._get(url, max_bytes)
@@ -106,6 +127,15 @@ class Client(ABC):
             raise CallTimeoutError(f"The server did not answer within {timeout:g} s.") from error
         except UnicodeError as error:  # The host cannot be a name in the DNS (IDNA).
             raise _dns_error() from error
+        finally:
+            self._connections.release()
+
+    async def _wait_for_connection(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connections.acquire()
+        except TimeoutError as error:
+            raise PoolTimeoutError(f"No connection was free within {seconds:g} s.") from error
 
     @abstractmethod
     async def _get(self, url: str, max_bytes: int) -> bytes: ...
@@ -117,9 +147,10 @@ class Client(ABC):
 
 class AiohttpClient(Client):
     def __init__(self) -> None:
+        super().__init__()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=MAX_CONNECTIONS,
+                limit=0,  # MAX_CONNECTIONS is seen to above.
                 keepalive_timeout=KEEPALIVE_SECONDS,
                 ssl=_ssl_context("aiohttp", *_certificates()),
             ),
@@ -151,6 +182,7 @@ class AiohttpClient(Client):
 
 class HttpxClient(Client):
     def __init__(self) -> None:
+        super().__init__()
         self._ssl_context = _ssl_context("httpx", *_certificates())
         self._transport = cache(self._open_transport)
         self._transports: list[httpx.AsyncHTTPTransport] = []
@@ -161,7 +193,7 @@ class HttpxClient(Client):
             verify=self._ssl_context,
             http2=True,
             limits=httpx.Limits(
-                max_connections=MAX_CONNECTIONS,
+                max_connections=None,  # MAX_CONNECTIONS is seen to above.
                 max_keepalive_connections=20,  # httpx's default. Its pool is quadratic in this.
                 keepalive_expiry=KEEPALIVE_SECONDS,
             ),

@@ -11,6 +11,7 @@ from runtime.http import (
     ConnectError,
     DNSError,
     HTTPClientError,
+    PoolTimeoutError,
 )
 
 FAILURE = ConnectError("No connection.")
@@ -149,19 +150,29 @@ def test_failing_probe_opens_it_for_its_time_again(breaker: Breaker, clock: Cloc
     succeed(breaker)
 
 
-def test_cancelled_probe_leaves_the_place_to_another(breaker: Breaker, clock: Clock) -> None:
+NO_OUTCOME = [asyncio.CancelledError(), PoolTimeoutError("No connection was free.")]
+
+
+@pytest.mark.parametrize("error", NO_OUTCOME)
+def test_probe_without_an_outcome_leaves_the_place_to_another(
+    breaker: Breaker, clock: Clock, error: BaseException
+) -> None:
     fail(breaker, 20)
     clock.now += 10
-    breaker.end(breaker.begin(), asyncio.CancelledError())
+    breaker.end(breaker.begin(), error)
+    assert breaker.state == "open"
     succeed(breaker)
     assert breaker.state == "closed"
 
 
-def test_cancelled_calls_say_nothing(breaker: Breaker) -> None:
-    for _ in range(40):
-        breaker.end(breaker.begin(), asyncio.CancelledError())
+@pytest.mark.parametrize("error", NO_OUTCOME)
+def test_calls_without_an_outcome_do_not_count(breaker: Breaker, error: BaseException) -> None:
+    fail(breaker, 19)
+    for _ in range(200):
+        breaker.end(breaker.begin(), error)
     assert breaker.state == "closed"
-    succeed(breaker)
+    fail(breaker)
+    assert breaker.state == "open"
 
 
 @pytest.mark.parametrize("late", [FAILURE, None])

@@ -10,11 +10,12 @@ from runtime.http import (
     ConnectError,
     DNSError,
     HTTPClientError,
+    PoolTimeoutError,
     http_client,
     shared_http_client,
 )
 from tests.runtime.calls import closed_port, get, hello
-from tests.servers import Answer, Call, serve_upstream
+from tests.servers import Answer, Call, barrier, serve_upstream
 
 pytestmark = pytest.mark.usefixtures("transport")
 
@@ -232,6 +233,56 @@ async def test_cancelling_the_call_closes_the_connection() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
         await upstream.all_closed.wait()
+
+
+# The bound on calls at a time
+
+
+async def test_wait_for_a_connection_is_not_the_servers_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.http.MAX_CONNECTIONS", 1)
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def answer(call: Call) -> None:
+        asked.set()
+        await answered.wait()
+        await hello(call)
+
+    async with serve_upstream(answer) as upstream, shared_http_client():
+        first = asyncio.create_task(get(upstream.url))
+        await asked.wait()
+        with pytest.raises(PoolTimeoutError, match=r"^No connection was free within 0\.05 s\.$"):
+            await get(upstream.url, timeout=0.05)
+        waiting = asyncio.create_task(get(upstream.url))
+        answered.set()
+        assert [await first, await waiting] == [b'"hello"'] * 2
+    assert len(upstream.calls) == 2
+    assert upstream.most_in_flight == 1
+
+
+async def test_cancelled_calls_take_no_connection_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.http.MAX_CONNECTIONS", 2)
+    in_flight = asyncio.Semaphore(0)
+
+    async def answer(call: Call) -> None:
+        in_flight.release()
+        await (call.closed() if call.target == "/cancelled" else both(call))
+
+    both = barrier(2, hello)
+    async with serve_upstream(answer) as upstream, shared_http_client():
+        for turns in range(20):
+            calls = [asyncio.create_task(get(f"{upstream.url}cancelled")) for _ in range(4)]
+            await in_flight.acquire()
+            for call in calls:
+                call.cancel()
+                for _ in range(turns):  # A connection is being handed over when the next is hit.
+                    await asyncio.sleep(0)
+            await asyncio.wait(calls)
+        calls = [asyncio.create_task(get(upstream.url, timeout=10)) for _ in range(2)]
+        assert [await call for call in calls] == [b'"hello"'] * 2
 
 
 def test_every_error_has_a_type_of_its_own() -> None:

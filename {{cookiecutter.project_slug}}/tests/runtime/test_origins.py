@@ -8,16 +8,22 @@ from pytest_django import Settings
 
 from runtime.breaker import CircuitOpenError
 from runtime.budget import Budget
-from runtime.http import BadResponseError, ConnectError, http_client, shared_http_client
+from runtime.http import (
+    BadResponseError,
+    ConnectError,
+    PoolTimeoutError,
+    http_client,
+    shared_http_client,
+)
 from runtime.origins import circuits, origin_of
 from tests.runtime.calls import closed_port, hello
 from tests.servers import Call, serve_upstream
 
 
-async def get(url: str) -> bytes:
+async def get(url: str, *, timeout: float = 30) -> bytes:  # noqa: ASYNC109
     until = asyncio.get_running_loop().time() + 100
     async with http_client() as client:
-        return await origin_of(url).get(client, url, timeout=30, max_bytes=1000, until=until)
+        return await origin_of(url).get(client, url, timeout=timeout, max_bytes=1000, until=until)
 
 
 async def broken(call: Call) -> None:
@@ -168,6 +174,21 @@ async def test_probe_may_be_repeated_and_its_outcome_decides(
             assert await get(upstream.url) == b'"hello"'
         assert circuits() == {upstream.url.rstrip("/"): "closed" if saved else "open"}
     assert len(upstream.calls) == 22
+
+
+@pytest.mark.usefixtures("transport")
+async def test_our_own_full_pool_leaves_the_circuit_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.http.MAX_CONNECTIONS", 5)
+    async with serve_upstream(Call.closed) as upstream, shared_http_client():
+        slow = [asyncio.create_task(get(upstream.url)) for _ in range(5)]
+        outcomes = await asyncio.gather(
+            *(get(upstream.url, timeout=0.1) for _ in range(40)), return_exceptions=True
+        )
+        assert {type(outcome) for outcome in outcomes} == {PoolTimeoutError}
+        assert circuits() == {upstream.url.rstrip("/"): "closed"}
+        for call in slow:
+            call.cancel()
+        await asyncio.wait(slow)
 
 
 async def test_circuit_may_be_kept_closed(settings: Settings) -> None:
