@@ -236,8 +236,9 @@ AGGREGATOR_UPSTREAM_URL = env.http_url("AGGREGATOR_UPSTREAM_URL", "{{ cookiecutt
 AGGREGATOR_CONCURRENCY = env.whole_number("AGGREGATOR_CONCURRENCY", 1000, least=1, most=1000)
 AGGREGATOR_TIMEOUT = env.seconds("AGGREGATOR_TIMEOUT", 20.0)
 AGGREGATOR_DEADLINE = env.seconds("AGGREGATOR_DEADLINE", 30.0)
+# The event loop checks that a body is JSON, which takes up to 6 ms for each MiB.
 AGGREGATOR_MAX_RESPONSE_BYTES = env.whole_number(
-    "AGGREGATOR_MAX_RESPONSE_BYTES", 1024 * 1024, least=1, most=1024**3
+    "AGGREGATOR_MAX_RESPONSE_BYTES", 1024**2, least=1, most=16 * 1024**2
 )
 AGGREGATOR_RATE_LIMIT = env.rate("AGGREGATOR_RATE_LIMIT")
 

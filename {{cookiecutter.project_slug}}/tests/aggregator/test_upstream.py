@@ -1,10 +1,11 @@
+import asyncio
 import json
 from functools import partial
 
 import pytest
 from pytest_django import Settings
 
-from aggregator.upstream import fetch_json, outcome_json, task_urls, upstream_url
+from aggregator.upstream import LARGE_BODY, fetch_json, outcome_json, task_urls, upstream_url
 from runtime.http import BadResponseError, ConnectError, http_client
 from tests.servers import Call, serve_upstream
 
@@ -46,7 +47,18 @@ async def fetch(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "body", [b"{}", b' [1, "\xc3\xa9", null]\n', b'"\\ud800"', b"1e400", b"[" * 500 + b"]" * 500]
+    "body",
+    [
+        b"{}",
+        b' [1, "\xc3\xa9", null]\n',
+        rb'"\ud800"',
+        rb'"\uDC00\uD800 \ud83d\ude00 \\ud800"',
+        b"1e400",
+        b"1" * 5_000,
+        b"[" * 500 + b"]" * 500,
+        b"[" + b"[],1," * 50_000 + b"{}]",
+    ],
+    ids=lambda body: repr(body[:12]),
 )
 async def test_json_is_passed_on_as_it_was_written(body: bytes) -> None:
     assert await fetch(body) == body
@@ -65,13 +77,39 @@ async def test_json_is_passed_on_as_it_was_written(body: bytes) -> None:
         b"\xef\xbb\xbf{}",
         '{"message": "hello"}'.encode("utf-16"),
         b"[" * 200_000,
-        b"1" * 5_000,
+        rb'"\ud80"',
+        rb'"\\\ud8"',
+        b'{"a": ' * 160_000,
+        b"[" + b"1," * 50_000 + b"]",
     ],
     ids=lambda body: repr(body[:12]),
 )
 async def test_what_is_not_json_is_a_bad_response(body: bytes) -> None:
     with pytest.raises(BadResponseError, match=r"^The server's answer is not JSON\.$"):
         await fetch(body)
+
+
+async def test_large_bodies_are_checked_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many come together, the loop goes on between one check and the next."""
+    turns, checked_in = 0, []
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def decode(body: bytes) -> None:
+        checked_in.append(turns)
+
+    async def get(url: str) -> bytes:
+        return b" " * LARGE_BODY
+
+    monkeypatch.setattr("aggregator.upstream._decode", decode)
+    counting = asyncio.create_task(count_turns())
+    await asyncio.gather(*(fetch_json(get, "") for _ in range(20)))
+    counting.cancel()
+    assert len(set(checked_in)) == 20
 
 
 def test_outcome_in_the_answer() -> None:
