@@ -10,6 +10,8 @@ from django.conf import settings
 from aggregator.gather import ask_upstream
 from aggregator.upstream import outcome_json
 
+RESPONSE = ', "response": '  # The last field of a result; before it there are only numbers.
+
 
 class Report(NamedTuple):
     """What happened: `start`, `result` or `done`, and its details as the text of a JSON object.
@@ -20,6 +22,15 @@ class Report(NamedTuple):
     name: str
     details: str
     id: str = ""
+
+    def without_response(self) -> str:
+        """Return the details of a `result` without its `response`.
+
+        They are not parsed: a large response would hold the event loop, and may hold integers of
+        more digits than Python reads.
+        """
+        numbers, _, _ = self.details.partition(RESPONSE)
+        return f"{numbers}}}"
 
 
 async def follow_run(count: int) -> AsyncGenerator[Report]:
@@ -49,7 +60,7 @@ async def follow_run(count: int) -> AsyncGenerator[Report]:
             )
             # The upstream's own text, as in outcome_json().
             response = outcome_json(arrival.index, arrival.outcome).decode()
-            yield report._replace(details=f'{report.details[:-1]}, "response": {response}}}')
+            yield report._replace(details=f"{report.details[:-1]}{RESPONSE}{response}}}")
     yield _report(
         "done",
         elapsed=round(time.perf_counter() - start, 4),

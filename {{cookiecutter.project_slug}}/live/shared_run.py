@@ -86,6 +86,4 @@ def _topic(run: str) -> str:
 def _event(report: Report) -> Event:
     if len(report.details) <= MAX_DETAILS:
         return report.name, report.details
-    details = json.loads(report.details)
-    del details["response"]
-    return report.name, json.dumps(details)
+    return report.name, report.without_response()

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from live import shared_run
 from live.hub import Publisher
+from live.run import Report
 from tests.live.reading import parse, talk
 from tests.live.upstreams import Hanging, HeldBack, echo
 from tests.servers import Call, serve_upstream
@@ -127,3 +128,9 @@ async def test_others_are_spared_a_long_response(live_url: str, settings: Settin
     assert "response" not in spared["data"]
     assert (spared["data"]["index"], spared["data"]["ok"]) == (0, True)
     assert told_done["data"]["ok"] == done["ok"] == 1
+
+
+@pytest.mark.parametrize("response", ['[{"a": 1, "response": 2}]', "1" * 5_000])
+def test_response_is_left_out_unread(response: str) -> None:
+    report = Report("result", f'{{"index": 0, "ok": true, "response": {response}}}')
+    assert report.without_response() == '{"index": 0, "ok": true}'
