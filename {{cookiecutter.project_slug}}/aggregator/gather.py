@@ -11,7 +11,7 @@ from django.conf import settings
 
 from aggregator.failures import log_failures
 from aggregator.upstream import Outcome, fetch_json, task_urls, upstream_url
-from runtime.http import HTTPClientError, http_client
+from runtime.http import BodyQuota, HTTPClientError, http_client
 from runtime.origins import origin_of
 
 
@@ -47,6 +47,7 @@ async def ask_upstream(count: int) -> AsyncIterator[AsyncIterator[Arrival]]:
             timeout=settings.AGGREGATOR_TIMEOUT,
             max_bytes=settings.AGGREGATOR_MAX_RESPONSE_BYTES,
             until=asyncio.get_running_loop().time() + deadline,
+            quota=BodyQuota(settings.AGGREGATOR_MAX_TOTAL_BYTES),
         )
         async with gather(
             partial(fetch_json, get),

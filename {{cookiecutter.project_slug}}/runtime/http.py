@@ -1,6 +1,6 @@
 """HTTP calls to other servers. The one module that imports an HTTP client library.
 
-An app asks for the client of the running event loop and sees one method and five errors, the same
+An app asks for the client of the running event loop and sees one method and six errors, the same
 on every transport::
 
     async with http_client() as client:
@@ -105,6 +105,31 @@ class BrokenAnswerError(BadResponseError):
     """A connection that ended within the answer, or carried something other than HTTP."""
 
 
+class QuotaExceededError(HTTPClientError):
+    """The bodies of several calls would have been too much together."""
+
+    type = "quota_exceeded"
+
+
+class BodyQuota:
+    """The bytes that the bodies of several calls may have together; one cut off does not count."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._left = max_bytes
+
+    def take(self, count: int) -> None:
+        """Take the bytes that a call has read. Raises ``QuotaExceededError``."""
+        self._left -= count
+        if self._left < 0:
+            message = f"The answers of all calls are larger than {self._max_bytes} bytes together."
+            raise QuotaExceededError(message)
+
+    def give_back(self, count: int) -> None:
+        """Give back what a call had taken that has failed since."""
+        self._left += count
+
+
 class Client(ABC):
     """The HTTP client of one event loop. A transport implements ``_get`` and ``aclose``.
 
@@ -117,14 +142,22 @@ class Client(ABC):
     def __init__(self) -> None:
         self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
 
-    async def get(self, url: str, *, timeout: float, max_bytes: int) -> bytes:  # noqa: ASYNC109
+    async def get(
+        self,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        max_bytes: int,
+        quota: BodyQuota | None = None,
+    ) -> bytes:
         """Return the body of a 2xx answer to ``GET url``.
 
         ``timeout`` is in seconds and total: from connecting to the last byte. A call may wait as
         long before, for one of our own connections to be free.
-        A body longer than ``max_bytes`` is given up as soon as that is known.
-        Raises ``DNSError``, ``ConnectError``, ``CallTimeoutError``, ``PoolTimeoutError`` or
-        ``BadResponseError``.
+        A body longer than ``max_bytes``, or than what is left of the ``quota``, is given up as soon
+        as that is known.
+        Raises ``DNSError``, ``ConnectError``, ``CallTimeoutError``, ``PoolTimeoutError``,
+        ``QuotaExceededError`` or ``BadResponseError``.
         """
         if self._connections.locked():
             await self._wait_for_connection(timeout)
@@ -132,7 +165,7 @@ class Client(ABC):
             await self._connections.acquire()
         try:
             async with asyncio.timeout(timeout):
-                return await self._get(url, max_bytes)
+                return await self._get(url, max_bytes, quota)
         except TimeoutError as error:
             raise CallTimeoutError(f"The server did not answer within {timeout:g} s.") from error
         except UnicodeError as error:  # The host cannot be a name in the DNS (IDNA).
@@ -148,7 +181,7 @@ class Client(ABC):
             raise PoolTimeoutError(f"No connection was free within {seconds:g} s.") from error
 
     @abstractmethod
-    async def _get(self, url: str, max_bytes: int) -> bytes: ...
+    async def _get(self, url: str, max_bytes: int, quota: BodyQuota | None) -> bytes: ...
 
     @abstractmethod
     async def aclose(self) -> None:
@@ -172,14 +205,14 @@ class AiohttpClient(Client):
         )
         self._prepare = lru_cache(PREPARED_URLS)(_aiohttp_target)
 
-    async def _get(self, url: str, max_bytes: int) -> bytes:
+    async def _get(self, url: str, max_bytes: int, quota: BodyQuota | None) -> bytes:
         target, proxy = self._prepare(url)
         try:
             async with self._session.get(
                 target, proxy=proxy, headers=outgoing_headers(), allow_redirects=False
             ) as response:
                 _check_status(response.status, response.headers)
-                return await _read(response.content.iter_any(), max_bytes)
+                return await _read(response.content.iter_any(), max_bytes, quota)
         except aiohttp.ClientConnectorDNSError as error:
             raise _dns_error() from error
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
@@ -267,7 +300,7 @@ class HttpxClient(Client):
         self._transports.append(transport)
         return transport
 
-    async def _get(self, url: str, max_bytes: int) -> bytes:
+    async def _get(self, url: str, max_bytes: int, quota: BodyQuota | None) -> bytes:
         target, proxy = self._prepare(url)
         request = httpx.Request("GET", target, headers={**HEADERS, **outgoing_headers()})
         try:
@@ -275,7 +308,7 @@ class HttpxClient(Client):
             response = await self._transport(proxy).handle_async_request(request)
             async with aclosing(response):
                 _check_status(response.status_code, response.headers)
-                return await _read(response.aiter_raw(), max_bytes)
+                return await _read(response.aiter_raw(), max_bytes, quota)
         except (httpx.ConnectError, httpx.ProxyError) as error:
             raise (_dns_error() if _is_dns(error) else _connect_error()) from error
         except httpx.TransportError as error:
@@ -367,14 +400,21 @@ def _check_status(status: int, headers: Mapping[str, str]) -> None:
     raise BadResponseError(message, status, headers.get("Retry-After"))
 
 
-async def _read(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
+async def _read(chunks: AsyncIterator[bytes], max_bytes: int, quota: BodyQuota | None) -> bytes:
     body = bytearray()
-    async for chunk in chunks:
-        if body:
-            await asyncio.sleep(0)  # What has come may be parsed in many tiny pieces.
-        body += chunk
-        if len(body) > max_bytes:
-            raise BadResponseError(f"The server's answer is larger than {max_bytes} bytes.")
+    try:
+        async for chunk in chunks:
+            if body:
+                await asyncio.sleep(0)  # What has come may be parsed in many tiny pieces.
+            body += chunk
+            if quota:
+                quota.take(len(chunk))
+            if len(body) > max_bytes:
+                raise BadResponseError(f"The server's answer is larger than {max_bytes} bytes.")
+    except BaseException:
+        if quota:
+            quota.give_back(len(body))
+        raise
     return bytes(body)
 
 

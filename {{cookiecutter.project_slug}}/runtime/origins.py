@@ -19,7 +19,7 @@ from django.conf import settings
 from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.hedge import Hedge
-from runtime.http import Client
+from runtime.http import BodyQuota, Client
 from runtime.metrics import CallDurations
 from runtime.retry import retried
 
@@ -48,6 +48,7 @@ class Origin:
         timeout: float,  # noqa: ASYNC109
         max_bytes: int,
         until: float,
+        quota: BodyQuota | None = None,
     ) -> bytes:
         """Return what ``client.get`` returns: retried, hedged, and behind the circuit breaker.
 
@@ -56,7 +57,7 @@ class Origin:
         Raises what ``client.get`` raises, and ``CircuitOpenError``.
         """
         period = self.breaker.begin()
-        send = partial(client.get, url, timeout=timeout, max_bytes=max_bytes)
+        send = partial(client.get, url, timeout=timeout, max_bytes=max_bytes, quota=quota)
         call: Callable[[], Awaitable[bytes]] = partial(self._attempt, period, send)
         if settings.HTTP_HEDGING:
             call = partial(self.hedge.call, call)

@@ -193,6 +193,8 @@ def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AGGREGATOR_FAN_OUT", "0", "a whole number from 1 to 1000"),
         ("AGGREGATOR_FAN_OUT", "1001", "a whole number from 1 to 1000"),
         ("AGGREGATOR_FAN_OUT", "²", "a whole number from 1 to 1000"),
+        ("AGGREGATOR_MAX_RESPONSE_BYTES", "16777217", "a whole number from 1 to 16777216"),
+        ("AGGREGATOR_MAX_TOTAL_BYTES", "1048575", "a whole number from 1048576 to 1073741824"),
         ("AGGREGATOR_TIMEOUT", "0", "a number of seconds, above zero"),
         ("AGGREGATOR_DEADLINE", "nan", "a number of seconds, above zero"),
         ("AGGREGATOR_UPSTREAM_URL", "/sync/api/", "an absolute http or https URL"),

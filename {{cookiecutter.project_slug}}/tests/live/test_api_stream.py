@@ -175,3 +175,17 @@ async def test_streams_and_aggregations_are_limited_together(
         responses = [await ask(live_url + path) for path in paths]
     assert [response.status_code for response in responses] == [200, 200, 429]
     assert responses[2].headers["content-type"] == "application/json"
+
+
+async def test_delivered_bodies_count_in_the_quota(live_url: str, settings: Settings) -> None:
+    async def answer(call: Call) -> None:
+        await call.reply(b'"%b"' % (b"x" * 398))
+
+    settings.AGGREGATOR_MAX_TOTAL_BYTES = 1_000
+    settings.AGGREGATOR_CONCURRENCY = 1
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        response = await ask(f"{live_url}{STREAM}?fan_out=5")
+    results = [event["data"] for event in parse(response.text) if event["event"] == "result"]
+    assert [result["ok"] for result in results] == [True, True, False, False, False]
+    assert results[2]["response"]["error"]["type"] == "quota_exceeded"
