@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
@@ -52,6 +52,30 @@ async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
     return body
 
 
+def outcome_json(task_id: int, outcome: Outcome) -> bytes:
+    """Return the JSON text that stands for ``outcome`` in an answer.
+
+    A body stays as the upstream wrote it. It is known to be JSON, and writing it again would cost
+    time and change it: ``1e400`` would become ``Infinity``, which is not JSON.
+    """
+    if isinstance(outcome, bytes):
+        return outcome
+    error = {"type": outcome.type, "message": str(outcome)}
+    return json.dumps({"task_id": task_id, "error": error}).encode()
+
+
+def answer_json(outcomes: Sequence[Outcome], rest: Mapping[str, object]) -> bytes:
+    """Return the JSON text of an answer: the ``outcomes``, of one call at least, and the ``rest``.
+
+    It is the one copy of the bodies, which may have many megabytes.
+    """
+    parts = [b'{"responses": [']
+    for task_id, outcome in enumerate(outcomes):
+        parts += outcome_json(task_id, outcome), b", "
+    parts[-1] = b"], " + json.dumps(rest).encode()[1:]
+    return b"".join(parts)
+
+
 def _check_json(body: bytes) -> None:
     """Check that ``body`` is JSON in UTF-8, without building what it says.
 
@@ -74,15 +98,3 @@ def _turn() -> asyncio.Lock:
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
-
-
-def outcome_json(task_id: int, outcome: Outcome) -> bytes:
-    """Return the JSON text that stands for ``outcome`` in an answer.
-
-    A body stays as the upstream wrote it. It is known to be JSON, and writing it again would cost
-    time and change it: ``1e400`` would become ``Infinity``, which is not JSON.
-    """
-    if isinstance(outcome, bytes):
-        return outcome
-    error = {"type": outcome.type, "message": str(outcome)}
-    return json.dumps({"task_id": task_id, "error": error}).encode()

@@ -1,4 +1,3 @@
-import json
 import time
 from collections.abc import Collection
 from operator import attrgetter
@@ -9,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from aggregator.fan_out import fan_out_from_query
 from aggregator.gather import Arrival, DeadlineExceededError, ask_upstream
-from aggregator.upstream import outcome_json
+from aggregator.upstream import answer_json
 from runtime.http import HTTPClientError
 from runtime.rate_limit import rate_limited
 from runtime.threads import release_thread
@@ -32,14 +31,13 @@ async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
         arrived = sorted([arrival async for arrival in arrivals], key=attrgetter("index"))
     elapsed = time.perf_counter() - start
 
-    responses = b", ".join(outcome_json(arrival.index, arrival.outcome) for arrival in arrived)
     outcomes = [arrival.outcome for arrival in arrived]
     errors = [outcome for outcome in outcomes if isinstance(outcome, HTTPClientError)]
     rest: dict[str, str | int] = {"debug_message": f"fetch executed in {elapsed:.2f} seconds."}
     if errors:
         rest["errors"] = len(errors)
     return HttpResponse(
-        b'{"responses": [%b], %b' % (responses, json.dumps(rest).encode()[1:]),
+        answer_json(outcomes, rest),
         content_type="application/json",
         status=_failure_status(errors) if len(errors) == len(outcomes) else 200,
         headers={"Server-Timing": _server_timing(start, arrived)},

@@ -1,11 +1,19 @@
 import asyncio
 import json
+import tracemalloc
 from functools import partial
 
 import pytest
 from pytest_django import Settings
 
-from aggregator.upstream import LARGE_BODY, fetch_json, outcome_json, task_urls, upstream_url
+from aggregator.upstream import (
+    LARGE_BODY,
+    answer_json,
+    fetch_json,
+    outcome_json,
+    task_urls,
+    upstream_url,
+)
 from runtime.http import BadResponseError, ConnectError, http_client
 from tests.servers import Call, serve_upstream
 
@@ -118,3 +126,16 @@ def test_outcome_in_the_answer() -> None:
         "task_id": 3,
         "error": {"type": "connect_error", "message": "No."},
     }
+
+
+def test_answer_is_one_copy_of_the_bodies() -> None:
+    outcomes = [b'"%b"' % (b"x" * 100_000)] * 10
+    tracemalloc.start()
+    try:
+        answer = answer_json([*outcomes, ConnectError("No.")], {"errors": 1})
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert json.loads(answer)["responses"][10]["error"]["type"] == "connect_error"
+    assert json.loads(answer)["errors"] == 1
+    assert len(answer) < most < 1.5 * len(answer)
