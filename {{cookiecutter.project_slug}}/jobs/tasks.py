@@ -1,13 +1,15 @@
 """The jobs of this project. A job may run more than once: see the README."""
 
+import asyncio
 import json
 import time
+from collections.abc import Sequence
 
 from django.tasks import task
 
 from aggregator.gather import ask_upstream
-from aggregator.upstream import outcome_json
-from runtime.http import HTTPClientError
+from aggregator.upstream import Outcome, outcome_json
+from runtime.http import BadResponseError, HTTPClientError
 
 
 @task
@@ -22,11 +24,30 @@ async def aggregate(fan_out: int) -> dict[str, object]:
         outcomes = {arrival.index: arrival.outcome async for arrival in arrivals}
     elapsed = time.perf_counter() - start
 
-    errors = [outcome for outcome in outcomes.values() if isinstance(outcome, HTTPClientError)]
+    # On another thread: to build what a body of 1 MiB says takes up to 70 ms.
+    in_order = [outcomes[index] for index in range(fan_out)]
+    responses, errors = await asyncio.to_thread(_built, in_order)
     if len(errors) == fan_out:
         raise errors[0]
     return {
-        "responses": [json.loads(outcome_json(index, outcomes[index])) for index in range(fan_out)],
+        "responses": responses,
         "debug_message": f"fetch executed in {elapsed:.2f} seconds.",
         **({"errors": len(errors)} if errors else {}),
     }
+
+
+def _built(outcomes: Sequence[Outcome]) -> tuple[list[object], list[HTTPClientError]]:
+    """Return what the answer holds of each outcome, and the errors among them."""
+    responses: list[object] = []
+    errors: list[HTTPClientError] = []
+    for task_id, outcome in enumerate(outcomes):
+        try:
+            value = json.loads(outcome_json(task_id, outcome))
+        except (ValueError, RecursionError):
+            # JSON, but more than Python's own json reads.
+            outcome = BadResponseError("The server's answer has too long a number or is too deep.")
+            value = json.loads(outcome_json(task_id, outcome))
+        responses.append(value)
+        if isinstance(outcome, HTTPClientError):
+            errors.append(outcome)
+    return responses, errors
