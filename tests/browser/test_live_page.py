@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.upstream import SlowUpstream, slow_upstream
 from tests.browser.visit import Visit, states
@@ -97,10 +97,34 @@ def test_run_is_stopped_and_another_one_started_by_keyboard(
 
     expect(page.get_by_role("status")).to_have_text("Stopped. 0 of 5 calls had finished.")
     expect(states(page, "lost")).to_have_count(5)
+    assert_no_bar(page)
     upstream.let_go.set()
     page.get_by_label("Calls", exact=True).fill("2")
     page.get_by_label("Calls", exact=True).press("Enter")
     expect(page.get_by_role("status")).to_contain_text("2 calls in ")
+
+
+def assert_no_bar(page: Page) -> None:
+    """Assert that no bar is drawn: no call has ended, so nothing is known of what they take."""
+    for bar in page.locator("#calls .bar").all():
+        expect(bar).not_to_be_visible()
+    for row in ("slowest", "total"):
+        expect(page.locator(f"#comparison .{row} .time")).to_have_text("\u2013")
+        expect(page.locator(f"#comparison .{row} .bar")).to_have_css("inline-size", "0px")
+
+
+def test_page_states_the_slowest_call_and_no_sum(
+    browser: Browser, url: str, upstream: SlowUpstream
+) -> None:
+    """Eight calls at a time wait for each other: added up, they take longer than one by one."""
+    upstream.pace = 0.05
+    page = Visit(browser, url, DESKTOP).start("SSE", 20)
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("20 calls in ")
+    slowest = page.locator("#comparison .slowest .time").text_content()
+    total = page.locator("#comparison .total .time").text_content()
+    expect(status).to_have_text(f"20 calls in {total}. The slowest took {slowest}. 5 failed.")
+    expect(page.get_by_text("One after the other")).to_have_count(0)
 
 
 def test_number_of_calls_has_its_limits(browser: Browser, url: str) -> None:
@@ -220,7 +244,7 @@ def test_fits_and_is_drawn_in_every_look(
     visit = Visit(browser, url, LOOKS[look])
     page = visit.start("SSE", 16)
 
-    expect(page.get_by_role("status")).to_contain_text("One after the other: ", timeout=30_000)
+    expect(page.get_by_role("status")).to_contain_text("The slowest took ", timeout=30_000)
     page.screenshot(path=SCREENSHOTS / f"{look}.png", full_page=True)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= LOOKS[look]["viewport"]["width"]

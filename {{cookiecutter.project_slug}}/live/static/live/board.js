@@ -1,4 +1,4 @@
-// Draws a run: progress, total against sum, and one bar per call. Positions and lengths are custom
+// Draws a run: progress, the slowest call against all, and one bar per call. Positions and lengths are custom
 // properties, set here; board.css turns them into boxes.
 
 const SPANS = [0.1, 0.2, 0.4, 0.8, 1, 1.2, 1.6, 2, 3, 4, 6, 8, 10, 12, 16, 20, 30, 40, 60, 120];
@@ -13,7 +13,7 @@ export class Board {
     const find = (selector) => root.querySelector(selector);
     this.progress = find("#progress");
     this.count = find("#count");
-    this.sum = find("#comparison .sum");
+    this.slowest = find("#comparison .slowest");
     this.total = find("#comparison .total");
     this.failures = find("#failures");
     this.axis = find("#axis");
@@ -44,13 +44,13 @@ export class Board {
 
   /** Draw what changes with time alone. */
   tick() {
-    const { elapsed, sum = 0 } = this.run;
+    const { elapsed, slowest, stopped } = this.run;
     const span = SPANS.find((longest) => longest > elapsed) ?? elapsed;
     this.list.style.setProperty("--span", span);
     this.list.style.setProperty("--now", elapsed);
     if (span !== this.span) this.#drawAxis(span);
-    drawTime(this.total, elapsed, Math.max(elapsed, sum));
-    drawTime(this.sum, this.run.sum, Math.max(elapsed, sum));
+    drawTime(this.total, stopped ? undefined : elapsed, elapsed);
+    drawTime(this.slowest, slowest, elapsed);
   }
 
   #drawCall({ index, state, started, elapsed, error }) {
@@ -87,5 +87,5 @@ function element(tag, className, ...content) {
 
 function drawTime(element, time, longest) {
   element.style.setProperty("--share", time === undefined ? 0 : time / Math.max(longest, 0.001));
-  element.querySelector(".time").textContent = time === undefined ? "not told" : seconds(time);
+  element.querySelector(".time").textContent = time === undefined ? "–" : seconds(time);
 }

@@ -76,13 +76,10 @@ function offer(id) {
   share.hidden = false;
 }
 
-function told({ count, failed, elapsed, sum }) {
+function told({ count, failed, elapsed, slowest }) {
   const sentences = [`${calls(count)} in ${seconds(elapsed)}.`];
-  if (sum > elapsed) {
-    const times = Number((sum / elapsed).toPrecision(2));
-    sentences.push(`One after the other: ${seconds(sum)}, ${times} times as long.`);
-  }
-  if (sum === undefined) sentences.push("One JSON comes at the end, and says nothing of single times.");
+  if (slowest === undefined) sentences.push("The JSON answer arrives at the end and has no per-call timings.");
+  else if (count > 1) sentences.push(`The slowest took ${seconds(slowest)}.`);
   if (failed) sentences.push(`${failed} failed.`);
   return sentences.join(" ");
 }

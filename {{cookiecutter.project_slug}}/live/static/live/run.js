@@ -5,6 +5,7 @@ export class Run {
   #elapsed;
   #next;
   #timed = true;
+  #complete = false;
 
   constructor(count) {
     this.count = count;
@@ -19,6 +20,7 @@ export class Run {
   receive(name, details) {
     if (name === "start") return this.#start(details);
     if (name === "result") return this.#result(details);
+    this.#complete = true;
     return this.end(details.elapsed);
   }
 
@@ -41,14 +43,15 @@ export class Run {
     return this.#elapsed ?? (performance.now() - this.#begun) / 1000;
   }
 
-  /** What the calls have taken so far, added up; undefined if the transport does not tell. */
-  get sum() {
-    let sum = 0;
-    for (const { state, started, elapsed } of this.calls) {
-      if (state === "running") sum += this.elapsed - started;
-      else sum += elapsed ?? 0;
-    }
-    return this.#timed ? sum : undefined;
+  /** Whether it ended before all calls had finished: what they would have taken is unknown. */
+  get stopped() {
+    return this.over && !this.#complete;
+  }
+
+  /** The time of the slowest call that has finished; undefined without one, or where it is not sent. */
+  get slowest() {
+    const times = this.calls.map(({ elapsed }) => elapsed).filter((elapsed) => elapsed !== undefined);
+    return times.length ? Math.max(...times) : undefined;
   }
 
   #start({ concurrency }) {
