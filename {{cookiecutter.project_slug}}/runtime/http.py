@@ -9,9 +9,9 @@ on every transport::
 ``settings.HTTP_TRANSPORT`` chooses what carries the calls: ``aiohttp``, or ``httpx`` for HTTP/2
 (spoken where an https server offers it; its pool slows down with the number of calls in flight).
 
-aiohttp's connections bound what an upstream sends before its answer. With httpx that are headers
-alone: informational answers (1xx) end with the timeout, and cost up to 0.2 s of the event loop at a
-time.
+aiohttp's connections bound what an upstream sends before its answer. httpx bounds the headers
+alone: informational answers (1xx) end with the timeout, and hold the event loop for up to 0.3 s at
+a time.
 
 The environment is read as users expect: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``,
 ``NO_PROXY``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``. Redirects are not followed, cookies are not

@@ -35,7 +35,7 @@ REQUEST_SECONDS = Histogram(
 )
 UPSTREAM_SECONDS = Histogram(
     "upstream_call_duration_seconds",
-    "Time of one attempt of a call to another server, by how it ended.",
+    "Time of one attempt of a call to another server, with its wait for a connection.",
     ("origin", "outcome"),
     buckets=SECONDS,
 )
