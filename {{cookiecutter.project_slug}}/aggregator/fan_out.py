@@ -10,8 +10,6 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
-MAX_FAN_OUT = 1000  # As in the settings.
-
 type View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 type FanOutView = Callable[[HttpRequest, int], Coroutine[Any, Any, HttpResponseBase]]
 
@@ -19,7 +17,8 @@ type FanOutView = Callable[[HttpRequest, int], Coroutine[Any, Any, HttpResponseB
 def fan_out_from_query(view: FanOutView) -> View:
     """Pass the number in `?fan_out=N` to the view, or `settings.AGGREGATOR_FAN_OUT` without it.
 
-    A bad number is answered with status 400 and one sentence.
+    A number that is not from 1 to `settings.AGGREGATOR_MAX_FAN_OUT` is answered with status 400 and
+    one sentence.
     """
 
     @wraps(view)
@@ -27,15 +26,21 @@ def fan_out_from_query(view: FanOutView) -> View:
         value = request.GET.get("fan_out")
         if value is None:
             return await view(request, settings.AGGREGATOR_FAN_OUT)
-        if not re.fullmatch(r"[1-9][0-9]{0,3}", value) or int(value) > MAX_FAN_OUT:
+        number = int(value) if re.fullmatch(r"[1-9][0-9]{0,3}", value) else 0
+        if not is_accepted(number):
             error = {"type": "bad_request", "message": bad_fan_out(value)}
             return JsonResponse({"error": error}, status=400)
-        return await view(request, int(value))
+        return await view(request, number)
 
     return wrapper
 
 
+def is_accepted(fan_out: int) -> bool:
+    """Return whether a client may choose this number of calls."""
+    return 1 <= fan_out <= settings.AGGREGATOR_MAX_FAN_OUT
+
+
 def bad_fan_out(value: object) -> str:
     """Return the sentence that refuses a number of calls."""
-    accepted = f"a whole number from 1 to {MAX_FAN_OUT}"
+    accepted = f"a whole number from 1 to {settings.AGGREGATOR_MAX_FAN_OUT}"
     return f"fan_out is {short_repr(value)}, but it must be {accepted}."

@@ -232,6 +232,12 @@ BACKGROUND_LIMIT = env.whole_number("BACKGROUND_LIMIT", 100, least=1, most=10_00
 
 SYNC_API_DELAY = env.seconds("SYNC_API_DELAY", 1.0, zero=True)
 AGGREGATOR_FAN_OUT = env.whole_number("AGGREGATOR_FAN_OUT", {{ cookiecutter.fan_out }}, least=1, most=1000)
+AGGREGATOR_MAX_FAN_OUT = env.whole_number(
+    "AGGREGATOR_MAX_FAN_OUT",
+    1000 if DEBUG else AGGREGATOR_FAN_OUT,
+    least=AGGREGATOR_FAN_OUT,
+    most=1000,
+)
 AGGREGATOR_UPSTREAM_URL = env.http_url("AGGREGATOR_UPSTREAM_URL", "{{ cookiecutter.upstream_url }}")
 AGGREGATOR_CONCURRENCY = env.whole_number("AGGREGATOR_CONCURRENCY", 1000, least=1, most=1000)
 AGGREGATOR_TIMEOUT = env.seconds("AGGREGATOR_TIMEOUT", 20.0)

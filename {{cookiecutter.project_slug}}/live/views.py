@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
-from aggregator.fan_out import MAX_FAN_OUT, fan_out_from_query
+from aggregator.fan_out import fan_out_from_query
 from live.run import follow_run
 from live.shared_run import ENDS, is_known, unknown_run, watch_run
 from live.sse import Event, EventStreamResponse
@@ -22,7 +22,7 @@ async def page(request: HttpRequest) -> HttpResponse:
     context = {
         "site_name": settings.SITE_NAME,
         "fan_out": settings.AGGREGATOR_FAN_OUT,
-        "max_fan_out": MAX_FAN_OUT,
+        "max_fan_out": settings.AGGREGATOR_MAX_FAN_OUT,
     }
     return render(request, "live/page.html", context)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from aggregator.fan_out import MAX_FAN_OUT, bad_fan_out
+from aggregator.fan_out import bad_fan_out, is_accepted
 from live.run import Report
 from live.shared_run import CANCELLED, is_known, new_run, shared_run, unknown_run, watch_run
 from live.tasks import running
@@ -129,7 +129,7 @@ class Conversation:
             case {"type": "start", **details}:
                 self._refuse_second_run()
                 fan_out = details.get("fan_out", settings.AGGREGATOR_FAN_OUT)
-                if type(fan_out) is not int or not 1 <= fan_out <= MAX_FAN_OUT:
+                if type(fan_out) is not int or not is_accepted(fan_out):
                     raise RefusedError("bad_request", bad_fan_out(fan_out))
                 try:
                     await count_request("AGGREGATOR_RATE_LIMIT", self._address)

@@ -85,6 +85,17 @@ async def test_bad_number_of_calls_is_refused_in_one_sentence(
     assert response.json() == {"error": {"type": "bad_request", "message": message}}
 
 
+async def test_number_of_calls_is_bounded_by_the_settings(
+    async_client: AsyncClient, settings: Settings
+) -> None:
+    settings.AGGREGATOR_MAX_FAN_OUT = 10
+    response = await async_client.get(AGGREGATED, {"fan_out": "11"})
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == (
+        "fan_out is '11', but it must be a whole number from 1 to 10."
+    )
+
+
 async def test_all_calls_are_in_flight_at_once_and_answered_in_order(
     live_url: str, settings: Settings
 ) -> None:

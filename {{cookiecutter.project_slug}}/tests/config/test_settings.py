@@ -20,7 +20,7 @@ SECRET = "s" * 50
 
 def settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
     """Run the settings file in an environment of its own."""
-    for name in ("HTTPS_ONLY", "SECRET_KEY", "ALLOWED_HOSTS"):
+    for name in ("HTTPS_ONLY", "SECRET_KEY", "ALLOWED_HOSTS", "AGGREGATOR_MAX_FAN_OUT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -102,6 +102,30 @@ def test_rate_limit_is_off_unless_it_is_set(
     values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", AGGREGATOR_RATE_LIMIT=value)
 
     assert values["AGGREGATOR_RATE_LIMIT"] == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"DEBUG": "false"}, 7),
+        ({"DEBUG": "false", "AGGREGATOR_MAX_FAN_OUT": "20"}, 20),
+        ({"DEBUG": "true"}, 1000),
+    ],
+)
+def test_clients_choose_no_larger_fan_out_in_production(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: int
+) -> None:
+    common = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a", "AGGREGATOR_FAN_OUT": "7"}
+
+    assert settings(monkeypatch, **common, **environment)["AGGREGATOR_MAX_FAN_OUT"] == expected
+
+
+def test_fan_out_above_its_maximum_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"AGGREGATOR_FAN_OUT": "50", "AGGREGATOR_MAX_FAN_OUT": "20"}
+
+    sentence = "AGGREGATOR_MAX_FAN_OUT is '20', but it must be a whole number from 50 to 1000."
+    with pytest.raises(InvalidSetting, match=f"^{sentence}$"):
+        settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", **environment)
 
 
 def test_lines_are_for_people_in_development_and_for_machines_in_production(

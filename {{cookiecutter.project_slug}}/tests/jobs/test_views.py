@@ -58,6 +58,17 @@ async def test_aggregations_count_against_the_rate_limit(settings: Settings) -> 
     assert statuses == [202, 429]
 
 
+async def test_number_of_calls_is_bounded_by_the_settings(settings: Settings) -> None:
+    settings.AGGREGATOR_MAX_FAN_OUT = 10
+
+    response = await AsyncClient().post("/jobs/aggregate/?fan_out=11")
+
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == (
+        "fan_out is '11', but it must be a whole number from 1 to 10."
+    )
+
+
 async def test_aggregation_is_accepted_run_and_told(settings: Settings) -> None:
     """No token is asked for, so that any client may post."""
     client = AsyncClient(enforce_csrf_checks=True)

@@ -128,11 +128,14 @@ async def test_run_that_was_cut_off_begins_anew(
     ]
 
 
-async def test_bad_number_of_calls_is_refused(async_client: AsyncClient) -> None:
-    response = await async_client.get(STREAM, {"fan_out": "1001"})
+async def test_bad_number_of_calls_is_refused(
+    async_client: AsyncClient, settings: Settings
+) -> None:
+    settings.AGGREGATOR_MAX_FAN_OUT = 10
+    response = await async_client.get(STREAM, {"fan_out": "11"})
     assert response.status_code == 400
     assert response.json()["error"]["message"] == (
-        "fan_out is '1001', but it must be a whole number from 1 to 1000."
+        "fan_out is '11', but it must be a whole number from 1 to 10."
     )
 
 

@@ -34,8 +34,9 @@ def test_leads_to_all_that_answers(client: Client) -> None:
 
 def test_offers_the_fan_out_of_the_settings(client: Client, settings: Settings) -> None:
     settings.AGGREGATOR_FAN_OUT = 37
+    settings.AGGREGATOR_MAX_FAN_OUT = 50
 
-    assert b'min="1" max="1000" value="37"' in client.get("/").content
+    assert b'min="1" max="50" value="37"' in client.get("/").content
 
 
 def test_escapes_the_name(client: Client, settings: Settings) -> None:

@@ -37,6 +37,15 @@ async def test_fan_out_of_the_settings(live_url: str, settings: Settings) -> Non
         await client.hear_until("done")
 
 
+async def test_fan_out_is_bounded_by_the_settings(live_url: str, settings: Settings) -> None:
+    settings.AGGREGATOR_MAX_FAN_OUT = 10
+    async with talk(live_url) as client:
+        assert await client.ask('{"type": "start", "fan_out": 11}') == {
+            "type": "bad_request",
+            "message": "fan_out is 11, but it must be a whole number from 1 to 10.",
+        }
+
+
 async def test_each_result_comes_when_it_arrives(live_url: str, settings: Settings) -> None:
     held_back = HeldBack(3)
     async with serve_upstream(held_back) as upstream, talk(live_url) as client:
