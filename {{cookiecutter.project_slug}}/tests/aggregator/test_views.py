@@ -2,15 +2,19 @@ import asyncio
 import json
 import re
 from reprlib import repr as short_repr
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.models import User
 from django.db.backends.signals import connection_created
 from django.test import AsyncClient, Client, RequestFactory
+from django.urls import path
 from pytest_django import Settings
 
 from aggregator import views
+from runtime.authentication import authenticated
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
 from tests.servers import Call, barrier, serve_upstream
 
@@ -195,6 +199,22 @@ async def test_client_that_asks_too_often_is_refused(live_url: str, settings: Se
     assert [response.status_code for response in responses] == [200, 200, 429]
     assert responses[2].json()["error"]["type"] == "rate_limited"
     assert len(upstream.calls) == 20
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_aggregations_may_be_for_users_only(settings: Settings) -> None:
+    urlconf = ModuleType("urlconf")
+    urlconf.urlpatterns = [  # type: ignore[attr-defined]
+        path("", authenticated(views.api_aggregated))
+    ]
+    settings.ROOT_URLCONF = urlconf
+    client = AsyncClient()
+    async with serve_upstream(echo) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        assert (await client.get("/")).status_code == 401
+        assert not upstream.calls
+        await client.aforce_login(await User.objects.acreate(username="ada"))
+        assert (await client.get("/")).status_code == 200
 
 
 # One-off event loops

@@ -3,22 +3,26 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
 from django.db import OperationalError
 from django.tasks import TaskResultStatus
 from django.test import AsyncClient, Client
+from django.urls import path
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
 from config.asgi import application
-from jobs import watch
+from jobs import views, watch
 from jobs.models import Lease
 from jobs.threads import in_thread
 from jobs.worker import embedded_worker
+from runtime.authentication import authenticated
 from runtime.handler import EventLoopASGIHandler
 from runtime.lifespan import Lifespan
 from runtime.protocols import ProtocolRouter
@@ -67,6 +71,26 @@ async def test_number_of_calls_is_bounded_by_the_settings(settings: Settings) ->
     assert response.json()["error"]["message"] == (
         "fan_out is '11', but it must be a whole number from 1 to 10."
     )
+
+
+async def test_jobs_may_be_for_users_only(settings: Settings) -> None:
+    urlconf = ModuleType("urlconf")
+    urlconf.urlpatterns = [  # type: ignore[attr-defined]
+        path("enqueue/", authenticated(views.enqueue_aggregation)),
+        path("jobs/<job_id>/", authenticated(views.job), name="job"),
+        path("jobs/<job_id>/events/", authenticated(views.job_events)),
+    ]
+    settings.ROOT_URLCONF = urlconf
+    client = AsyncClient()
+
+    assert (await client.post("/enqueue/")).status_code == 401
+    for target in ("/jobs/a/", "/jobs/a/events/"):
+        assert (await client.get(target)).status_code == 401
+    assert not await DBTaskResult.objects.aexists()
+    await client.aforce_login(await User.objects.acreate(username="ada"))
+    accepted = await client.post("/enqueue/")
+    assert accepted.status_code == 202
+    assert (await client.get(accepted["Location"])).status_code == 200
 
 
 async def test_aggregation_is_accepted_run_and_told(settings: Settings) -> None:
