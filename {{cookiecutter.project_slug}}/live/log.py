@@ -4,13 +4,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 KEEP_SECONDS = 600  # After the last event of a topic.
 KEEP_EVENTS = 2_000  # Of one topic.
-KEEP_TOPICS = 1_000  # In one process, as the next one.
-KEEP_CHARACTERS = 64 * 1024 * 1024
+KEEP_TOPICS = 1_000  # In one process or in one Redis, as the next one.
+KEEP_CHARACTERS = 64 * 1024 * 1024  # Of data; bytes in Redis.
 
 type Position = tuple[int, int]
 type Event = tuple[str, str]
@@ -98,9 +99,62 @@ class ProcessLog:
             del self._topics[topic]
 
 
-class RedisLog:
-    """Keeps events in Redis Streams, over the connections of the channel layer in Redis.
+# The streams of all topics are listed by the time of their last append (KEYS[2]), with their sizes
+# and the total of these (KEYS[3]). One script changes streams and lists together, so a process that
+# dies leaves them right. The lists expire with the last stream. A Redis with `maxmemory` may evict
+# one of them: then the bounds hold for what is appended after that.
+APPEND = """
+local stream, recent, sizes = KEYS[1], KEYS[2], KEYS[3]
+local keep_events, keep_topics = tonumber(ARGV[1]), tonumber(ARGV[2])
+local keep_bytes, keep_seconds = tonumber(ARGV[3]), tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
 
+local function forget(key)
+    redis.call('UNLINK', key)
+    redis.call('ZREM', recent, key)
+    redis.call('HINCRBY', sizes, 'total', 0 - (redis.call('HGET', sizes, key) or 0))
+    redis.call('HDEL', sizes, key)
+end
+
+local expired = string.format('%.0f', now - keep_seconds * 1000000)
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', recent, '-inf', expired)) do
+    forget(key)
+end
+if redis.call('ZCARD', recent) == 0 then
+    redis.call('DEL', sizes)
+end
+
+local growth = 0
+for i = 5, #ARGV, 2 do
+    redis.call('XADD', stream, '*', 'name', ARGV[i], 'data', ARGV[i + 1])
+    growth = growth + #ARGV[i + 1]
+end
+local surplus = redis.call('XLEN', stream) - keep_events
+if surplus > 0 then
+    for _, entry in ipairs(redis.call('XRANGE', stream, '-', '+', 'COUNT', surplus)) do
+        growth = growth - #entry[2][4]
+    end
+    redis.call('XTRIM', stream, 'MAXLEN', keep_events)
+end
+redis.call('ZADD', recent, string.format('%.0f', now), stream)
+redis.call('HINCRBY', sizes, stream, growth)
+redis.call('HINCRBY', sizes, 'total', growth)
+for _, key in ipairs(KEYS) do
+    redis.call('EXPIRE', key, keep_seconds)
+end
+
+while redis.call('ZCARD', recent) > keep_topics
+    or tonumber(redis.call('HGET', sizes, 'total')) > keep_bytes do
+    forget(redis.call('ZRANGE', recent, 0, 0)[1])
+end
+"""
+
+
+class RedisLog:
+    """Keeps events in Redis Streams: as many as a `ProcessLog`, for all processes together.
+
+    It uses the connections of the channel layer in Redis.
     https://redis.io/docs/latest/develop/data-types/streams/
     """
 
@@ -109,11 +163,9 @@ class RedisLog:
 
     async def append(self, topic: str, events: Sequence[Event]) -> None:
         key = _key(topic)
-        async with self._redis(key).pipeline(transaction=False) as pipeline:
-            for name, data in events:
-                pipeline.xadd(key, {"name": name, "data": data}, maxlen=KEEP_EVENTS)
-            pipeline.expire(key, KEEP_SECONDS)
-            await pipeline.execute()
+        bounds = (KEEP_EVENTS, KEEP_TOPICS, KEEP_CHARACTERS, KEEP_SECONDS)
+        fields = chain.from_iterable(events)
+        await self._redis(key).eval(APPEND, 3, key, "logs:recent", "logs:sizes", *bounds, *fields)
 
     async def read(self, topic: str, after: Position) -> list[Entry]:
         key = _key(topic)

@@ -1,9 +1,13 @@
 """What a log keeps, and what it forgets."""
 
+from typing import Any
+
 import pytest
+from channels_redis.core import RedisChannelLayer
+from redis.asyncio import Redis
 
 from live import log
-from live.log import START, Entry, ProcessLog, position_of
+from live.log import START, Entry, Log, ProcessLog, RedisLog, position_of
 
 
 @pytest.fixture
@@ -12,6 +16,19 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
     monkeypatch.setattr(log, "monotonic", lambda: now[0])
     return now
+
+
+@pytest.fixture
+def redis_log(redis_url: str) -> RedisLog:
+    return RedisLog(RedisChannelLayer(hosts=[redis_url]))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def any_log(request: pytest.FixtureRequest) -> Log:
+    if request.param == "memory":
+        return ProcessLog()
+    redis_log: RedisLog = request.getfixturevalue("redis_log")
+    return redis_log
 
 
 @pytest.mark.parametrize(
@@ -26,54 +43,59 @@ def test_id_is_a_position() -> None:
     assert position_of(Entry((12, 3), "", "").id) == (12, 3)
 
 
-async def test_entries_after_a_position() -> None:
-    kept = ProcessLog()
-    await kept.append("a", [("x", "1"), ("y", "2")])
-    await kept.append("a", [("z", "3")])
-    first, *rest = await kept.read("a", START)
+async def test_entries_after_a_position(any_log: Log) -> None:
+    await any_log.append("a", [("x", "1"), ("y", "é")])
+    await any_log.append("a", [("z", "3")])
+    first, *rest = await any_log.read("a", START)
     assert [(entry.name, entry.data) for entry in [first, *rest]] == [
         ("x", "1"),
-        ("y", "2"),
+        ("y", "é"),
         ("z", "3"),
     ]
-    assert await kept.read("a", first.position) == rest
-    assert await kept.read("a", rest[-1].position) == []
-    assert await kept.read("b", START) == []
+    assert await any_log.read("a", first.position) == rest
+    assert await any_log.read("a", rest[-1].position) == []
+    assert await any_log.read("b", START) == []
 
 
-async def test_oldest_events_of_a_topic_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_oldest_events_of_a_topic_are_forgotten(
+    any_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "KEEP_EVENTS", 3)
+    for number in range(5):
+        await any_log.append("a", [("n", str(number))])
+    assert [entry.data for entry in await any_log.read("a", START)] == ["2", "3", "4"]
+    await any_log.append("a", [("n", str(number)) for number in range(9)])
+    assert [entry.data for entry in await any_log.read("a", START)] == ["6", "7", "8"]
+
+
+async def test_positions_go_on_after_the_oldest_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "KEEP_EVENTS", 3)
     kept = ProcessLog()
-    for number in range(5):
-        await kept.append("a", [("n", str(number))])
-    entries = await kept.read("a", START)
-    assert [entry.data for entry in entries] == ["2", "3", "4"]
-    assert entries[0].position == (3, 0)
+    await kept.append("a", [("n", "")] * 5)
+    assert (await kept.read("a", START))[0].position == (3, 0)
 
 
-async def test_oldest_topics_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_oldest_topics_are_forgotten(any_log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "KEEP_TOPICS", 2)
-    kept = ProcessLog()
     for topic in ("a", "b", "a", "c"):
-        await kept.append(topic, [("n", "")])
-    assert [await kept.has(topic) for topic in "abc"] == [True, False, True]
+        await any_log.append(topic, [("n", "")])
+    assert [await any_log.has(topic) for topic in "abc"] == [True, False, True]
 
 
-async def test_characters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_characters_are_bounded(any_log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "KEEP_CHARACTERS", 100)
     monkeypatch.setattr(log, "KEEP_EVENTS", 4)
-    kept = ProcessLog()
-    await kept.append("a", [("n", "x" * 60)])
-    await kept.append("b", [("n", "x" * 40)])
-    assert await kept.has("a")
-    await kept.append("b", [("n", "x")])
-    assert not await kept.has("a")
+    await any_log.append("a", [("n", "x" * 60)])
+    await any_log.append("b", [("n", "x" * 40)])
+    assert await any_log.has("a")
+    await any_log.append("b", [("n", "x")])
+    assert not await any_log.has("a")
     for _ in range(10):
-        await kept.append("b", [("n", "x" * 25)])
-    assert await kept.has("b")
-    await kept.append("c", [("n", "x" * 101)])
-    assert not await kept.has("b")
-    assert not await kept.has("c")
+        await any_log.append("b", [("n", "x" * 25)])
+    assert await any_log.has("b")
+    await any_log.append("c", [("n", "x" * 101)])
+    assert not await any_log.has("b")
+    assert not await any_log.has("c")
 
 
 async def test_topic_is_forgotten_after_a_while(now: list[float]) -> None:
@@ -85,3 +107,34 @@ async def test_topic_is_forgotten_after_a_while(now: list[float]) -> None:
     now[0] += 1
     await kept.append("b", [("n", "")])
     assert not await kept.has("a")
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Any:
+    return Redis.from_url(redis_url, decode_responses=True)
+
+
+async def test_redis_forgets_a_topic_after_a_while(redis_log: RedisLog, redis: Any) -> None:
+    async with redis:
+        await redis_log.append("a", [("n", "12345")])
+        await redis_log.append("b", [("n", "123")])
+        for key in await redis.keys():
+            assert 0 < await redis.ttl(key) <= log.KEEP_SECONDS
+        await redis.zincrby("logs:recent", -log.KEEP_SECONDS * 1_000_000, "log:a")
+        await redis_log.append("b", [("n", "1")])
+        assert set(await redis.keys()) == {"log:b", "logs:recent", "logs:sizes"}
+        assert await redis.hgetall("logs:sizes") == {"log:b": "4", "total": "4"}
+
+
+@pytest.mark.parametrize("lost", ["logs:recent", "logs:sizes"])
+async def test_redis_log_goes_on_after_an_eviction(
+    redis_log: RedisLog, redis: Any, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Redis has no room left, it deletes whichever key its policy names."""
+    monkeypatch.setattr(log, "KEEP_CHARACTERS", 100)
+    async with redis:
+        await redis_log.append("a", [("n", "x" * 90)])
+        await redis.delete(lost)
+        for topic in ("b", "c"):
+            await redis_log.append(topic, [("n", "x" * 90)])
+        assert [await redis_log.has(topic) for topic in "bc"] == [False, True]
