@@ -52,6 +52,7 @@ async def _events(count: int) -> AsyncGenerator[Event]:
 
 
 @require_GET
+@rate_limited("AGGREGATOR_RATE_LIMIT")
 async def run_stream(request: HttpRequest, run: str) -> HttpResponseBase:
     """Send the reports of a run that was started by WebSocket: all, or those after Last-Event-ID.
 

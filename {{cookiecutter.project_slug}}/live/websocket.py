@@ -131,14 +131,12 @@ class Conversation:
                 fan_out = details.get("fan_out", settings.AGGREGATOR_FAN_OUT)
                 if type(fan_out) is not int or not is_accepted(fan_out):
                     raise RefusedError("bad_request", bad_fan_out(fan_out))
-                try:
-                    await count_request("AGGREGATOR_RATE_LIMIT", self._address)
-                except RateLimitedError as error:
-                    raise RefusedError(error.type, str(error)) from error
+                await self._count_request()
                 run = new_run()
                 await self._tell(run, shared_run(run, fan_out))
             case {"type": "follow", "run": str(run)}:
                 self._refuse_second_run()
+                await self._count_request()
                 if not await is_known(run):
                     raise RefusedError("unknown_run", unknown_run(run))
                 await self._tell(run, watch_run(run))
@@ -158,6 +156,12 @@ class Conversation:
     def _refuse_second_run(self) -> None:
         if self._is_telling:
             raise RefusedError("busy", f"The run {self._run} goes on here; cancel it first.")
+
+    async def _count_request(self) -> None:
+        try:
+            await count_request("AGGREGATOR_RATE_LIMIT", self._address)
+        except RateLimitedError as error:
+            raise RefusedError(error.type, str(error)) from error
 
     @property
     def _is_telling(self) -> bool:

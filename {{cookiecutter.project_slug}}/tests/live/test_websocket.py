@@ -179,12 +179,14 @@ async def test_runs_count_against_the_rate_limit(live_url: str, settings: Settin
     settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
     async with serve_upstream(echo) as upstream, talk(live_url) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        await client.say(type="start", fan_out=1)
+        run = await client.start(1)
         await client.hear_until("done")
-        refusal = await client.ask('{"type": "start"}')
-        assert refusal["type"] == "rate_limited"
-        assert refusal["message"].startswith("One client may ask 1 times in 3600 s.")
-        assert (await asyncio.to_thread(fetch, f"{live_url}/async/api_stream/")).status_code == 429
+        for message in ({"type": "start"}, {"type": "follow", "run": run}):
+            refusal = await client.ask(json.dumps(message))
+            assert refusal["type"] == "rate_limited"
+            assert refusal["message"].startswith("One client may ask 1 times in 3600 s.")
+    for path in ("/async/api_stream/", f"/async/runs/{run}/"):
+        assert (await asyncio.to_thread(fetch, live_url + path)).status_code == 429
 
 
 def test_allowance_grows_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
