@@ -116,7 +116,9 @@ class Conversation:
             sentence = f"There were more than {MESSAGES_PER_SECOND} messages per second."
             raise ClosingError(POLICY_VIOLATION, "too_many_messages", sentence)
         text: str | None = message.get("text")
-        if len(message.get("bytes") or (text or "").encode()) > MAX_MESSAGE_BYTES:
+        content = text or message.get("bytes") or b""
+        # A character is one byte at least, so a text with too many of them is not encoded.
+        if len(content) > MAX_MESSAGE_BYTES or len((text or "").encode()) > MAX_MESSAGE_BYTES:
             sentence = f"The message is longer than {MAX_MESSAGE_BYTES} bytes."
             raise ClosingError(MESSAGE_TOO_BIG, "message_too_big", sentence)
         if text is None:
@@ -186,6 +188,7 @@ class Conversation:
             try:
                 async for report in reports:
                     await self._say_report(report)
+                    await asyncio.sleep(0)  # Who reads quickly is never waited for.
             except ClientLeftError:
                 pass  # The next message tells it, too.
 

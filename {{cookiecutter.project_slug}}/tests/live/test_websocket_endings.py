@@ -102,6 +102,62 @@ async def test_client_that_is_gone_is_no_error(settings: Settings, text: str) ->
     assert client.told.is_set()
 
 
+class Flood:
+    """A client that sends the same message without end, and reads what is sent to it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.received = 0
+        self.sent: list[Mapping[str, Any]] = []
+
+    async def receive(self) -> Mapping[str, Any]:
+        self.received += 1
+        return {"type": "websocket.receive", "text": self.text}
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        self.sent.append(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "received", "code"),
+    [
+        ("{}", websocket.MESSAGES_AT_ONCE + 1, 1008),
+        ("\ud800" * (websocket.MAX_MESSAGE_BYTES + 1), 1, 1009),  # Nothing that can be encoded.
+    ],
+)
+async def test_nothing_is_received_after_a_close(
+    monkeypatch: pytest.MonkeyPatch, text: str, received: int, code: int
+) -> None:
+    monkeypatch.setattr(websocket, "MESSAGES_PER_SECOND", 0)
+    client = Flood(text)
+    await Conversation(client.receive, client.send, "").hold()
+    assert client.received == received
+    assert client.sent[-1] == {"type": "websocket.close", "code": code}
+
+
+async def test_others_have_a_turn_after_each_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sending to a client that reads quickly never waits."""
+    turns: list[int] = []
+
+    async def replayed(run: str, count: int) -> AsyncGenerator[Report]:
+        for number in range(100):
+            asyncio.get_running_loop().call_soon(turns.append, number)
+            yield Report("result", "{}")
+            assert turns == list(range(number + 1))
+
+    monkeypatch.setattr(websocket, "shared_run", replayed)
+    client = Gone('{"type": "start"}')
+    sent: list[Mapping[str, Any]] = []
+
+    async def send(message: Mapping[str, Any]) -> None:
+        sent.append(message)
+        if len(sent) == 100:
+            client.told.set()
+
+    await Conversation(client.receive, send, "").hold()
+    assert len(sent) == 100
+
+
 async def test_stop_of_the_server_is_told_to_every_connection() -> None:
     patient = ("--timeout-graceful-shutdown", "50")
     hanging = Hanging(5)
