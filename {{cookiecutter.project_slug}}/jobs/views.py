@@ -16,6 +16,7 @@ from jobs.tasks import aggregate
 from jobs.watch import Result, follow
 from live.sse import Event, EventStreamResponse
 from runtime.rate_limit import rate_limited
+from runtime.redis import redis_required
 
 DONE = "done"
 
@@ -23,6 +24,7 @@ DONE = "done"
 @csrf_exempt
 @require_POST
 @rate_limited("AGGREGATOR_RATE_LIMIT")
+@redis_required
 @fan_out_from_query
 async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpResponseBase:
     """Enqueue what api_aggregated/ does, and answer 202 with the place of the job.
@@ -36,7 +38,8 @@ async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpRespons
 
 
 @require_safe
-async def job(request: HttpRequest, job_id: str) -> JsonResponse:
+@redis_required
+async def job(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """Answer how a job is doing."""
     try:
         return JsonResponse(job_json(await default_task_backend.aget_result(job_id)))
@@ -45,6 +48,7 @@ async def job(request: HttpRequest, job_id: str) -> JsonResponse:
 
 
 @require_GET
+@redis_required
 async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """Send a job as an event, again after each change, and end when it is finished.
 

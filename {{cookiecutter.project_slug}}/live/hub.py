@@ -26,6 +26,7 @@ from live.log import (
     entries_after,
     position_of,
 )
+from runtime.redis import redis_errors
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Hub:
         self.layer = layer
         self._tails: dict[str, _Tail] = {}
         self._channel = ""
+        self._is_down = False
         self._listener: asyncio.Task[None] | None = None  # As long as the event loop.
 
     async def publish(self, topic: str, *events: Event) -> None:
@@ -97,8 +99,8 @@ class Hub:
         while True:
             try:
                 news = await self.layer.receive(self._channel)
-            except Exception:
-                logger.exception("The channel layer failed; it is asked again.")
+            except Exception as error:
+                self._note_failure(error, "The channel layer failed; it is asked again.")
                 await asyncio.sleep(RECHECK_SECONDS)
             else:
                 if tail := self._tails.get(news["topic"]):
@@ -110,9 +112,10 @@ class Hub:
             while True:
                 tail.news.clear()
                 try:
-                    await self._catch_up(topic, tail)
-                except Exception:
-                    logger.exception("The log of %s could not be read; it is read again.", topic)
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await self._catch_up(topic, tail)
+                except Exception as error:
+                    self._note_failure(error, f"The log of {topic} failed; it is read again.")
                 try:
                     async with asyncio.timeout(RECHECK_SECONDS):
                         await tail.news.wait()
@@ -126,16 +129,26 @@ class Hub:
             await self.layer.group_add(_group(topic), self._channel)
             tail.joined = True
         tail.add(await self.log.read(topic, tail.end))
+        self._is_down = False
 
     async def _discard(self, topic: str) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.layer.group_discard(_group(topic), self._channel)
-        except Exception:
-            logger.exception("The group of %s could not be left; it expires.", topic)
+        except Exception as error:
+            self._note_failure(error, f"The group of {topic} could not be left; it expires.")
         if tail := self._tails.get(topic):  # Somebody came meanwhile, and joined perhaps too early.
             tail.joined = False
             tail.news.set()
+
+    def _note_failure(self, error: Exception, message: str) -> None:
+        """Log a failure; of Redis's, one line until it can be read again."""
+        outage = _outage(error)
+        if not outage:
+            logger.error(message, exc_info=error)
+        elif not self._is_down:
+            self._is_down = True
+            logger.warning("Redis is down: %s", outage)
 
 
 class _Tail:
@@ -193,9 +206,12 @@ class Publisher:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await hub().publish(self._topic, *events)
-            except Exception:
-                logger.exception("%s is published no further.", self._topic)
+            except Exception as error:
                 self._failed = True
+                if outage := _outage(error):
+                    logger.error("%s is published no further: %s", self._topic, outage)
+                else:
+                    logger.exception("%s is published no further.", self._topic)
 
 
 def hub() -> Hub:
@@ -203,11 +219,18 @@ def hub() -> Hub:
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
         layer = channel_layers["default"]
-        _hubs[loop] = Hub(RedisLog(layer) if settings.REDIS_URL else ProcessLog(), layer)
+        _hubs[loop] = Hub(RedisLog() if settings.REDIS_URL else ProcessLog(), layer)
     return _hubs[loop]
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def _outage(error: Exception) -> str:
+    """Return what is wrong where Redis is down or does not answer, and nothing for a defect."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {PATIENCE_SECONDS:g} s"
+    return str(error) if isinstance(error, redis_errors()) else ""
 
 
 def _group(topic: str) -> str:

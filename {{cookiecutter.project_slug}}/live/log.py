@@ -4,14 +4,17 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import batched, chain
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
+
+from runtime.redis import redis_client
 
 KEEP_SECONDS = 600  # After the last event of a topic.
 KEEP_EVENTS = 2_000  # Of one topic.
 KEEP_TOPICS = 1_000  # In one process or in one Redis, as the next one.
 KEEP_CHARACTERS = 64 * 1024 * 1024  # Of data; bytes in Redis.
+SLICE_EVENTS = 100  # That Redis is sent, or sends, at a time.
 
 type Position = tuple[int, int]
 type Event = tuple[str, str]
@@ -154,33 +157,37 @@ end
 class RedisLog:
     """Keeps events in Redis Streams: as many as a `ProcessLog`, for all processes together.
 
-    It uses the connections of the channel layer in Redis.
+    What is long travels in slices, so that Redis answers each in time. All methods raise
+    `runtime.redis.redis_errors()` where it does not.
     https://redis.io/docs/latest/develop/data-types/streams/
     """
 
-    def __init__(self, layer: Any) -> None:
-        self._layer = layer
-
     async def append(self, topic: str, events: Sequence[Event]) -> None:
-        key = _key(topic)
+        keys = (_key(topic), "logs:recent", "logs:sizes")
         bounds = (KEEP_EVENTS, KEEP_TOPICS, KEEP_CHARACTERS, KEEP_SECONDS)
-        fields = chain.from_iterable(events)
-        await self._redis(key).eval(APPEND, 3, key, "logs:recent", "logs:sizes", *bounds, *fields)
+        async with redis_client() as client:
+            for some in batched(events, SLICE_EVENTS):
+                fields = chain.from_iterable(some)
+                await client.eval(APPEND, len(keys), *keys, *map(str, bounds), *fields)
 
     async def read(self, topic: str, after: Position) -> list[Entry]:
-        key = _key(topic)
-        found = await self._redis(key).xrange(key, min="({}-{}".format(*after))
-        return [
-            Entry(position_of(number.decode()), event[b"name"].decode(), event[b"data"].decode())
-            for number, event in found
-        ]
+        entries: list[Entry] = []
+        async with redis_client() as client:
+            while True:
+                start = "({}-{}".format(*after)
+                found: Any = await client.xrange(_key(topic), min=start, count=SLICE_EVENTS)
+                entries += (_entry(number, event) for number, event in found)
+                if len(found) < SLICE_EVENTS:
+                    return entries
+                after = entries[-1].position
 
     async def has(self, topic: str) -> bool:
-        key = _key(topic)
-        return bool(await self._redis(key).exists(key))
+        async with redis_client() as client:
+            return bool(await client.exists(_key(topic)))
 
-    def _redis(self, key: str) -> Any:
-        return self._layer.connection(self._layer.consistent_hash(key))
+
+def _entry(number: bytes, event: dict[bytes, bytes]) -> Entry:
+    return Entry(position_of(number.decode()), event[b"name"].decode(), event[b"data"].decode())
 
 
 def _key(topic: str) -> str:

@@ -30,22 +30,29 @@ async def shared_run(run: str, count: int) -> AsyncGenerator[Report]:
     """Yield what `follow_run()` yields, after publishing it to all who follow the run.
 
     They get a `result` without its `response` where that is longer than `MAX_DETAILS`, and at last
-    `done`, or `cancelled` if the generator is closed before.
+    `done`, or `cancelled` if the generator is closed before. If Redis fails meanwhile, the run goes
+    on for its caller alone.
+
+    Raises:
+        redis.ConnectionError: Redis is down, and so no call is made.
+        redis.TimeoutError: it does not answer in time; likewise.
     """
-    publisher = Publisher(_topic(run))
-    done = False
-    try:
-        async with aclosing(follow_run(count)) as reports:
+    async with aclosing(follow_run(count)) as reports:
+        start = await anext(reports)
+        await hub().publish(_topic(run), _event(start))  # Who is told of the run finds it.
+        publisher = Publisher(_topic(run))
+        done = False
+        try:
+            yield start
             async for report in reports:
                 publisher.publish(_event(report))
-                if report.name == "start":
-                    await publisher.flush()  # Who is told of the run finds it.
                 done = report.name == "done"
                 yield report
-    finally:
-        if not done:
-            publisher.publish(_event(CANCELLED))
-        await publisher.flush()
+        finally:
+            await reports.aclose()  # The calls end at once, however long Redis takes.
+            if not done:
+                publisher.publish(_event(CANCELLED))
+            await publisher.flush()
 
 
 def unknown_run(run: str) -> str:
@@ -61,8 +68,8 @@ async def is_known(run: str) -> bool:
 async def watch_run(run: str, after: str | None = None) -> AsyncGenerator[Report]:
     """Yield the reports of a known run, those after the one with this id, up to the last.
 
-    The process that runs it may have died. So when nothing has come for longer than any run takes,
-    a report `lost` is the last.
+    The process that runs it may have died, or have lost Redis. So when nothing has come for longer
+    than any run takes, a report `lost` is the last.
     """
     patience = settings.AGGREGATOR_DEADLINE + MARGIN_SECONDS
     async with aclosing(hub().follow(_topic(run), after)) as entries:
@@ -72,7 +79,7 @@ async def watch_run(run: str, after: str | None = None) -> AsyncGenerator[Report
                 async with asyncio.timeout(patience):
                     entry = await anext(entries)
             except TimeoutError:
-                message = f"Nothing was heard of the run for {patience:g} s: its server is gone."
+                message = f"Nothing was heard of the run for {patience:g} s."
                 yield Report("lost", json.dumps({"message": message}))
                 return
             name = entry.name

@@ -12,6 +12,7 @@ from live.run import follow_run
 from live.shared_run import ENDS, is_known, unknown_run, watch_run
 from live.sse import Event, EventStreamResponse
 from runtime.rate_limit import rate_limited
+from runtime.redis import redis_required
 
 DONE = "done"
 
@@ -53,6 +54,7 @@ async def _events(count: int) -> AsyncGenerator[Event]:
 
 @require_GET
 @rate_limited("AGGREGATOR_RATE_LIMIT")
+@redis_required
 async def run_stream(request: HttpRequest, run: str) -> HttpResponseBase:
     """Send the reports of a run that was started by WebSocket: all, or those after Last-Event-ID.
 

@@ -5,6 +5,7 @@ This is a plain ASGI application: a consumer of channels goes through a thread f
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from reprlib import repr as short_repr
@@ -20,6 +21,9 @@ from live.tasks import running
 from runtime.lifespan import stopping
 from runtime.protocols import Receive, Scope, Send
 from runtime.rate_limit import RateLimitedError, count_request
+from runtime.redis import UNAVAILABLE, redis_errors
+
+logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4_096
 MESSAGES_PER_SECOND = 5
@@ -81,6 +85,8 @@ class Conversation:
                         await self._answer(self._checked(message))
                     except RefusedError as refusal:
                         await self._say({"type": "error", "error": refusal.error})
+                    except redis_errors() as error:
+                        await self._say_unavailable(error)
         except ClosingError as reason:
             await self._close(reason)
         except ClientLeftError:
@@ -184,17 +190,22 @@ class Conversation:
                 telling.result()
 
     async def _say_all(self, reports: AsyncGenerator[Report]) -> None:
-        async with aclosing(reports):
+        with suppress(ClientLeftError):  # The next message tells it, too.
             try:
-                async for report in reports:
-                    await self._say_report(report)
-                    await asyncio.sleep(0)  # Who reads quickly is never waited for.
-            except ClientLeftError:
-                pass  # The next message tells it, too.
+                async with aclosing(reports):
+                    async for report in reports:
+                        await self._say_report(report)
+                        await asyncio.sleep(0)  # Who reads quickly is never waited for.
+            except redis_errors() as error:
+                await self._say_unavailable(error)
 
     async def _say_report(self, report: Report) -> None:
         fields = json.dumps({"type": report.name, "run": self._run})
         await self._say_text(f"{fields[:-1]}, {report.details[1:]}")
+
+    async def _say_unavailable(self, error: Exception) -> None:
+        logger.warning("Redis is down: %s", error)
+        await self._say({"type": "error", "error": UNAVAILABLE})
 
     async def _say(self, message: Mapping[str, Any]) -> None:
         await self._say_text(json.dumps(message))

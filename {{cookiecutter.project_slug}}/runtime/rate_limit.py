@@ -108,12 +108,12 @@ async def count(name: str, client: str, rate: Rate) -> float:
 
         try:
             return await _count_in_redis(key, rate)
-        except RedisError:
+        except RedisError as error:
             _redis_away_until = monotonic() + REDIS_PAUSE_SECONDS
             logger.warning(
-                "Redis cannot be reached: for %g s, this process limits its clients by itself.",
+                "Redis cannot be reached: for %g s, this process limits its clients by itself. %s",
                 REDIS_PAUSE_SECONDS,
-                exc_info=True,
+                error,
             )
     return _count_here(key, rate)
 

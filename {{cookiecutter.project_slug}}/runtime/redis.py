@@ -6,11 +6,15 @@ answered within a second fails, so that a request never waits long for a Redis t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate
 
 from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
 
 from runtime.per_loop import OnePerLoop
 
@@ -19,6 +23,16 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 1.0
 MAX_CONNECTIONS = 50
+RETRY_AFTER_SECONDS = 5
+
+UNAVAILABLE = {
+    "type": "unavailable",
+    "message": f"A part of this service is down. Try again in {RETRY_AFTER_SECONDS} s.",
+}
+
+type View[**P] = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
+
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -60,3 +74,32 @@ def redis_client() -> AbstractAsyncContextManager[Redis]:
     Its methods raise ``redis.RedisError`` where Redis is away, or does not answer in time.
     """
     return _clients.client()
+
+
+def redis_errors() -> tuple[type[Exception], ...]:
+    """Return what is raised where Redis is down or silent, for an `except`; () without a Redis.
+
+    What Redis answers with an error is a defect, and none of these.
+    """
+    if not settings.REDIS_URL:
+        return ()
+    from redis import exceptions
+
+    return (exceptions.ConnectionError, exceptions.TimeoutError)
+
+
+def redis_required[**P](view: View[P]) -> View[P]:
+    """Answer 503 with `Retry-After` and one sentence where the view needs a Redis that is down."""
+
+    @wraps(view)
+    async def wrapper(
+        request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase:
+        try:
+            return await view(request, *args, **kwargs)
+        except redis_errors() as error:
+            logger.warning("Redis is down: %s", error)
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return JsonResponse({"error": UNAVAILABLE}, status=503, headers=headers)
+
+    return wrapper

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from config.asgi import application
 from tests.servers import serve_app
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.redis_server"]
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from channels_redis.core import RedisChannelLayer
+from pytest_django import Settings
 from redis.asyncio import Redis
 
 from live import log
@@ -19,8 +19,9 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def redis_log(redis_url: str) -> RedisLog:
-    return RedisLog(RedisChannelLayer(hosts=[redis_url]))
+def redis_log(redis_url: str, settings: Settings) -> RedisLog:
+    settings.REDIS_URL = redis_url
+    return RedisLog()
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -66,6 +67,15 @@ async def test_oldest_events_of_a_topic_are_forgotten(
     assert [entry.data for entry in await any_log.read("a", START)] == ["2", "3", "4"]
     await any_log.append("a", [("n", str(number)) for number in range(9)])
     assert [entry.data for entry in await any_log.read("a", START)] == ["6", "7", "8"]
+
+
+async def test_redis_is_read_in_slices(
+    redis_log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "SLICE_EVENTS", 3)
+    numbers = [str(number) for number in range(9)]
+    await redis_log.append("a", [("n", number) for number in numbers])
+    assert [entry.data for entry in await redis_log.read("a", START)] == numbers
 
 
 async def test_positions_go_on_after_the_oldest_events(monkeypatch: pytest.MonkeyPatch) -> None:
