@@ -7,8 +7,8 @@ https://channels.readthedocs.io/en/stable/topics/routing.html
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
 
 from channels.auth import AuthMiddleware
 from channels.routing import URLRouter
@@ -16,9 +16,10 @@ from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.http.request import split_domain_port, validate_host
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLPattern, re_path
-from django.utils.http import is_same_domain
 from django.utils.module_loading import module_has_submodule
 
 from runtime.protocols import Receive, Scope, Send, refuse_websocket
@@ -44,8 +45,7 @@ class WebSocketRouter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
-        application = self.application if all(map(is_allowed, origins)) else refuse
+        application = self.application if is_allowed(scope) else refuse
         await application(scope, receive, send)
 
 
@@ -74,25 +74,17 @@ async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await refuse_websocket(receive, send)
 
 
-def is_allowed(origin: str) -> bool:
-    """Tell whether a page of this origin may open a WebSocket: with the user's cookies, that is.
+def is_allowed(scope: Scope) -> bool:
+    """Return whether the page that opens a WebSocket may: with the user's cookies, that is.
 
-    Its host is one of `ALLOWED_HOSTS`, or it is one of `CSRF_TRUSTED_ORIGINS`. A client that sends
-    no Origin is not asked: it is no browser, so it has no other user's cookies to abuse
-    (RFC 6455, section 10.2).
+    Django's rule for forms: the page's origin is that of the request itself, with scheme and port,
+    or one of `CSRF_TRUSTED_ORIGINS`. A client that sends no Origin is no browser, so it has no
+    other user's cookies to abuse (RFC 6455, section 10.2).
     """
-    try:
-        scheme, netloc = urlsplit(origin)[:2]
-    except ValueError:
-        return False
-    allowed = settings.ALLOWED_HOSTS
-    if settings.DEBUG and not allowed:
-        allowed = [".localhost", "127.0.0.1", "[::1]"]  # As HttpRequest.get_host() has it.
-    host, _ = split_domain_port(netloc)
-    if host and validate_host(host, allowed):
+    scheme = "https" if scope.get("scheme") == "wss" else "http"
+    handshake = scope | {"method": "GET", "scheme": scheme, "query_string": b""}
+    request = ASGIRequest(handshake, BytesIO())
+    if "HTTP_ORIGIN" not in request.META:
         return True
-    trusted = (urlsplit(entry)[:2] for entry in settings.CSRF_TRUSTED_ORIGINS)
-    return any(
-        scheme == trusted_scheme and is_same_domain(netloc.lower(), trusted_netloc.lstrip("*"))
-        for trusted_scheme, trusted_netloc in trusted
-    )
+    csrf: Any = CsrfViewMiddleware(lambda request: HttpResponse())
+    return bool(csrf._origin_verified(request))

@@ -84,47 +84,101 @@ async def test_unknown_path_is_refused_before_the_handshake(url: str, target: st
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example"]
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://[",
+        "http://127.0.0.1.evil.example",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "https://{address}",
+    ],
 )
-async def test_page_of_another_site_is_refused_before_the_handshake(url: str, origin: str) -> None:
+async def test_page_of_another_origin_is_refused_before_the_handshake(
+    url: str, origin: str
+) -> None:
+    origin = origin.format(address=url.removeprefix("ws://"))
     with pytest.raises(InvalidStatus) as refusal:
         await ask(url, additional_headers={"Origin": origin})
     assert refusal.value.response.status_code == 403
 
 
 async def test_page_of_this_site_is_let_in(url: str) -> None:
-    told = await ask(url, additional_headers={"Origin": "http://127.0.0.1:8000"})
+    told = await ask(url, additional_headers={"Origin": url.replace("ws", "http", 1)})
     assert told["user"] == "AnonymousUser"
 
 
+async def test_page_of_a_site_behind_tls_is_let_in_by_https_alone(url: str) -> None:
+    """A proxy that uvicorn trusts terminates TLS."""
+    page = url.replace("ws", "http", 1)
+    proxied = {"X-Forwarded-Proto": "https", "Origin": page}
+    with pytest.raises(InvalidStatus):
+        await ask(url, additional_headers=proxied)
+    proxied["Origin"] = page.replace("http", "https", 1)
+    assert (await ask(url, additional_headers=proxied))["user"] == "AnonymousUser"
+
+
+def handshake(origin: str, host: str, scheme: str = "wss", **headers: str) -> Scope:
+    named = {"host": host, "origin": origin} | headers
+    return {
+        "type": "websocket",
+        "scheme": scheme,
+        "path": "/ws/who/",
+        "query_string": b"\xff",
+        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+    }
+
+
 @pytest.mark.parametrize(
-    ("origin", "allowed"),
+    ("origin", "host", "allowed"),
     [
-        ("https://example.com", True),
-        ("https://EXAMPLE.com:8443", True),
-        ("https://a.sub.example.com", True),
-        ("https://other.example.com", False),
-        ("https://trusted.example", True),
-        ("http://trusted.example", False),
-        ("https://trusted.example:8443", False),
-        ("https://a.wild.example", True),
-        ("https://wild.example.evil.example", False),
-        ("example.com", False),
-        ("", False),
+        ("https://example.com", "example.com", True),
+        ("https://example.com:8443", "example.com:8443", True),
+        ("https://a.sub.example.com", "a.sub.example.com", True),
+        ("http://example.com", "example.com", False),
+        ("https://example.com", "example.com:8443", False),
+        ("https://example.com:8443", "example.com", False),
+        ("https://a.sub.example.com", "example.com", False),
+        ("https://evil.example", "evil.example", False),
+        ("https://trusted.example", "example.com", True),
+        ("http://trusted.example", "example.com", False),
+        ("https://trusted.example:8443", "example.com", False),
+        ("https://a.wild.example", "example.com", True),
+        ("http://a.wild.example", "example.com", False),
+        ("https://wild.example.evil.example", "example.com", False),
+        ("example.com", "example.com", False),
+        ("", "example.com", False),
     ],
 )
-def test_origins(settings: Settings, origin: str, allowed: bool) -> None:
+def test_origins(settings: Settings, origin: str, host: str, allowed: bool) -> None:
     settings.ALLOWED_HOSTS = ["example.com", ".sub.example.com"]
     settings.CSRF_TRUSTED_ORIGINS = ["https://trusted.example", "https://*.wild.example"]
-    assert is_allowed(origin) is allowed
+    assert is_allowed(handshake(origin, host)) is allowed
 
 
-def test_origins_of_development(settings: Settings) -> None:
+def test_two_origins_are_none_of_ours(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["example.com"]
+    scope = handshake("https://example.com", "example.com")
+    scope["headers"].append((b"origin", b"https://example.com"))
+    assert not is_allowed(scope)
+
+
+def test_proxy_may_name_the_scheme_in_a_header(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["example.com"]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_SCHEME", "https")
+    proxied = {"x-scheme": "https", "scheme": "ws"}
+    assert is_allowed(handshake("https://example.com", "example.com", **proxied))
+    assert not is_allowed(handshake("http://example.com", "example.com", **proxied))
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:1"])
+def test_origins_of_development(settings: Settings, host: str) -> None:
     settings.ALLOWED_HOSTS = []
-    assert not is_allowed("http://localhost:8000")
+    assert not is_allowed(handshake(f"http://{host}", host, "ws"))
     settings.DEBUG = True
-    assert all(map(is_allowed, ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:1"]))
-    assert not is_allowed("http://evil.example")
+    assert is_allowed(handshake(f"http://{host}", host, "ws"))
+    assert not is_allowed(handshake("http://evil.example", "evil.example", "ws"))
 
 
 def test_routes_are_those_of_installed_apps(settings: Settings) -> None:
