@@ -3,16 +3,12 @@
 Without a session cookie a client is nobody: no thread and no database is needed to refuse it.
 """
 
-from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate
 
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
-from runtime.protocols import Application, Receive, Scope, Send, refuse_websocket
-
-type View[**P] = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
+from runtime.protocols import Application, Receive, Scope, Send, View, refuse_websocket
 
 
 def authenticated[**P](view: View[P]) -> View[P]:

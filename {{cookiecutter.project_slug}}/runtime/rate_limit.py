@@ -8,15 +8,15 @@ requests back. https://brandur.org/rate-limiting#gcra
 import ipaddress
 import logging
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import wraps
 from time import monotonic, monotonic_ns
-from typing import Any, Concatenate
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
+from runtime.protocols import View
 from runtime.redis import redis_client
 
 MOST_CLIENTS = 50_000
@@ -24,7 +24,6 @@ REDIS_PAUSE_SECONDS = 5.0
 
 type Rate = tuple[int, int]
 """Requests, and the seconds in which they all come back."""
-type View[**P] = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
 
 logger = logging.getLogger(__name__)
 

@@ -7,16 +7,17 @@ answered within a second fails, so that a request never waits long for a Redis t
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from runtime.per_loop import OnePerLoop
+from runtime.protocols import View
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -29,8 +30,6 @@ UNAVAILABLE = {
     "type": "unavailable",
     "message": f"A part of this service is down. Try again in {RETRY_AFTER_SECONDS} s.",
 }
-
-type View[**P] = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
 
 logger = logging.getLogger(__name__)
 
