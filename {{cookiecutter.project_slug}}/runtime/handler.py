@@ -14,7 +14,8 @@ from typing import IO, Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
 from django.conf import settings
-from django.core.cache import close_caches
+from django.core.cache import caches, close_caches
+from django.core.cache.backends.base import BaseCache
 from django.core.exceptions import RequestAborted
 from django.core.handlers import base
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
@@ -27,7 +28,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, set_script_prefix
 
 from runtime.middleware import import_middleware
-from runtime.threads import ThreadOfOwn, release_thread, request_thread
+from runtime.threads import RequestThread, ThreadOfOwn, request_thread
 
 type Scope = dict[str, Any]
 type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -35,7 +36,7 @@ type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 # Django's own receivers of request_started and request_finished. Two are about the database
 # connections of the request's thread: without a thread they have nothing to do. Two are about the
-# request's context and do not wait: a cache is closed here only if no thread has used it.
+# request's context, and do not wait, except for caches that a thread has opened.
 INLINE_RECEIVERS = {close_caches, base.reset_urlconf}
 DJANGO_RECEIVERS = {reset_queries, close_old_connections} | INLINE_RECEIVERS
 
@@ -44,8 +45,8 @@ class EventLoopASGIHandler(ASGIHandler):
     """An ASGIHandler that uses a thread for synchronous code only.
 
     At most `settings.SYNC_THREADS` requests run synchronous code at the same time, each on a thread
-    of its own; further ones wait for their turn. A streaming response with an async iterator gives
-    its request's thread back before the first chunk.
+    of its own; further ones wait for their turn. A request releases its thread before its response
+    is sent, and takes another only if closing the response needs one.
     """
 
     def __init__(self) -> None:
@@ -101,8 +102,6 @@ class EventLoopASGIHandler(ASGIHandler):
                     async with asyncio.TaskGroup() as group:
                         listener = group.create_task(self.listen_for_disconnect(receive))
                         response = await self.run_get_response(request)
-                        if getattr(response, "is_async", False):
-                            release_thread()
                         await self.send_response(response, send)
                         listener.cancel()
                 except* RequestAborted:
@@ -117,11 +116,39 @@ class EventLoopASGIHandler(ASGIHandler):
             else:
                 await self.close_response(response, request, body_file)
 
+    async def send_response(self, response: HttpResponseBase, send: Send) -> None:
+        """ASGIHandler.send_response() that holds no thread while the client reads.
+
+        Except for receivers of request_finished: Django calls them on the thread that the request's
+        other code ran on, which they may have left something on.
+        """
+        thread = request_thread()
+        is_sync_stream = response.streaming and not getattr(response, "is_async", False)
+        if (
+            thread
+            and (thread.used or is_sync_stream)
+            and not self.has_foreign_receivers(request_finished)
+        ):
+            if is_sync_stream:
+                send = released_before_the_body(send, thread)
+            else:
+                thread.release()
+        await super().send_response(response, send)
+
+    def has_foreign_receivers(self, signal: Signal) -> bool:
+        sync_receivers, _ = signal._live_receivers(self.__class__)
+        return not DJANGO_RECEIVERS.issuperset(sync_receivers)
+
     async def send_signal(self, signal: Signal, **named: object) -> None:
         """Signal.asend(), but without a thread unless a receiver needs one."""
         thread = request_thread()
         sync_receivers, async_receivers = signal._live_receivers(self.__class__)
-        if thread is None or thread.taken or not DJANGO_RECEIVERS.issuperset(sync_receivers):
+        if (
+            thread is None
+            or thread.taken
+            or not DJANGO_RECEIVERS.issuperset(sync_receivers)
+            or (thread.used and caches_may_wait())
+        ):
             await signal.asend(sender=self.__class__, **named)
             return
         named |= {"signal": signal, "sender": self.__class__}
@@ -149,3 +176,20 @@ class EventLoopASGIHandler(ASGIHandler):
         closers.clear()
         response.closed = True
         await self.send_signal(request_finished)
+
+
+def caches_may_wait() -> bool:
+    """Return whether the request has used a cache that does something when it is closed."""
+    used = caches.all(initialized_only=True)
+    return any(type(cache).close is not BaseCache.close for cache in used)
+
+
+def released_before_the_body(send: Send, thread: RequestThread) -> Send:
+    """Return `send`, for a sync stream: Django reads all of it before it sends the first part."""
+
+    async def release_and_send(message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            thread.release()
+        await send(message)
+
+    return release_and_send

@@ -31,6 +31,7 @@ class RequestThread(Executor):
         self._lock = Lock()
         self._calls: Calls = SimpleQueue()
         self._lease: Future[None] | None = None
+        self.used = False
 
     @property
     def taken(self) -> bool:
@@ -42,6 +43,7 @@ class RequestThread(Executor):
         with self._lock:
             self._calls.put((future, partial(fn, *args, **kwargs)))
             if self._lease is None:
+                self.used = True
                 self._lease = self._pool.submit(serve, self._calls)
         return future
 

@@ -15,7 +15,7 @@ from django.test.client import encode_multipart
 from pytest_django import Settings
 
 from runtime.handler import EventLoopASGIHandler
-from tests.runtime.handler.exchange import ask
+from tests.runtime.handler.exchange import Exchange, ask
 
 SIGNALS = [request_started, request_finished]
 
@@ -40,6 +40,40 @@ async def test_a_foreign_sync_receiver_is_called_in_a_thread(signal: Signal) -> 
     assert sender is EventLoopASGIHandler
 
 
+async def test_foreign_receivers_are_called_before_the_thread_is_released(
+    serve: Callable[..., EventLoopASGIHandler], settings: Settings
+) -> None:
+    """They may clear what other code has left on it."""
+    settings.SYNC_THREADS = 1
+    on_thread = threading.local()
+    found: list[str] = []
+    inside, out = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def receiver(sender: type, **kwargs: object) -> None:
+        found.append(on_thread.query)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        on_thread.query = request.META["QUERY_STRING"]
+        loop.call_soon_threadsafe(inside.set)
+        assert out.wait(10)
+        return HttpResponse()
+
+    app = serve(view)
+    request_finished.connect(receiver)
+    try:
+        first = Exchange(app, "/view/?first")
+        await inside.wait()
+        second = Exchange(app, "/view/?second")
+        for _ in range(20):  # Until it stands in line for the thread.
+            await asyncio.sleep(0)
+        out.set()
+        await asyncio.gather(first.task, second.task)
+    finally:
+        request_finished.disconnect(receiver)
+    assert found == ["first", "second"]
+
+
 @pytest.mark.parametrize("signal", SIGNALS)
 async def test_an_async_receiver_is_awaited_on_the_event_loop(
     signal: Signal, hops: list[str]
@@ -59,21 +93,39 @@ async def test_an_async_receiver_is_awaited_on_the_event_loop(
     assert not hops
 
 
+@pytest.mark.parametrize("asynchronous", [True, False])
 async def test_caches_are_closed(
-    serve: Callable[..., EventLoopASGIHandler], monkeypatch: pytest.MonkeyPatch
+    asynchronous: bool,
+    serve: Callable[..., EventLoopASGIHandler],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    closed: list[object] = []
+    """In a thread if one has opened it: closing it may wait for a server."""
+    closed_on: list[int] = []
     monkeypatch.setattr(
         "django.core.cache.backends.locmem.LocMemCache.close",
-        lambda self, **kwargs: closed.append(self),
+        lambda self, **kwargs: closed_on.append(threading.get_ident()),
         raising=False,
     )
 
-    async def view(request: HttpRequest) -> HttpResponse:
+    async def async_view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(cache.key_prefix)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(cache.key_prefix)
+
+    assert (await ask(serve(async_view if asynchronous else view), "/view/")).status == 200
+    [thread] = closed_on
+    assert (thread == threading.get_ident()) is asynchronous
+
+
+async def test_closing_makes_no_hop_where_no_cache_waits(
+    serve: Callable[..., EventLoopASGIHandler], hops: list[str]
+) -> None:
+    def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(cache.key_prefix)
 
     assert (await ask(serve(view), "/view/")).status == 200
-    assert len(closed) == 1
+    assert not [hop for hop in hops if "close" in hop or "sync_send" in hop]
 
 
 class OwnClose(HttpResponse):
