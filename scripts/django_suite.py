@@ -5,7 +5,7 @@ In both runs the synchronous test client too sends its requests through the asyn
 so that the tests of sessions, messages, logins, CSRF and the admin run through it. In the second
 
 * `django.core.handlers.asgi.ASGIHandler` and `get_asgi_application()` are EventLoopASGIHandler, and
-* both test clients load the middleware as EventLoopASGIHandler does.
+* both test clients load the middleware and answer errors as EventLoopASGIHandler does.
 
 Prints one line per run and each test whose outcome differs, and exits with 1 if there is one.
 """
@@ -139,6 +139,9 @@ def use_event_loop_handler() -> None:
     django.core.asgi.ASGIHandler = EventLoopASGIHandler
     django.core.handlers.asgi.ASGIHandler = EventLoopASGIHandler
     AsyncClientHandler.load_middleware = EventLoopASGIHandler.load_middleware
+    for client in (AsyncClientHandler, ClientHandler):
+        client.get_response_async = EventLoopASGIHandler.get_response_async
+        client._get_response_async = EventLoopASGIHandler._get_response_async
 
 
 def record_outcomes(report: Path) -> None:

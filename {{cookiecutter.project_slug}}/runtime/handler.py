@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from types import FunctionType
 from typing import IO, Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
@@ -27,6 +26,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, set_script_prefix
 
+from runtime import errors
 from runtime.middleware import import_middleware
 from runtime.threads import RequestThread, ThreadOfOwn, request_thread
 
@@ -55,11 +55,16 @@ class EventLoopASGIHandler(ASGIHandler):
 
     # BaseHandler.load_middleware() has no hook between a name in settings.MIDDLEWARE and the class
     # it imports, and the names must stay Django's own: system checks and packages compare them.
-    # So this is Django's function with another import_string(), and nothing global is patched.
-    load_middleware = FunctionType(
-        base.BaseHandler.load_middleware.__code__,
-        {**vars(base), "import_string": import_middleware},
-        argdefs=base.BaseHandler.load_middleware.__defaults__,
+    # Nor is there one where errors are answered. So these are Django's functions with other
+    # functions to call, and nothing global is patched.
+    load_middleware = errors.with_globals(
+        base.BaseHandler.load_middleware,
+        import_string=import_middleware,
+        convert_exception_to_response=errors.convert_exception_to_response,
+    )
+    get_response_async = errors.on_the_event_loop(base.BaseHandler.get_response_async)
+    _get_response_async = errors.on_the_event_loop(
+        base.BaseHandler._get_response_async  # type: ignore[attr-defined]
     )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,7 +98,7 @@ class EventLoopASGIHandler(ASGIHandler):
             if request is None:
                 body_file.close()
                 await self.send_response(error_response, send)  # type: ignore[arg-type]
-                await sync_to_async(error_response.close)()  # type: ignore[union-attr]
+                await self.close_response(error_response, None, body_file)  # type: ignore[arg-type]
                 return
 
             response = None
@@ -157,7 +162,7 @@ class EventLoopASGIHandler(ASGIHandler):
         await _run_parallel(*(receiver(**named) for receiver in async_receivers))
 
     async def close_response(
-        self, response: HttpResponseBase, request: ASGIRequest, body_file: IO[bytes]
+        self, response: HttpResponseBase, request: ASGIRequest | None, body_file: IO[bytes]
     ) -> None:
         """response.close(), but without a thread where it neither waits nor is overridden."""
         thread = request_thread()
@@ -166,13 +171,14 @@ class EventLoopASGIHandler(ASGIHandler):
             thread is None
             or thread.taken
             or getattr(response.close, "__func__", None) is not HttpResponseBase.close
-            or closers != [request.close]
+            or closers != ([request.close] if request else [])
             or getattr(body_file, "_rolled", False)  # It is on disk, and closing it deletes it.
         ):
             await sync_to_async(response.close)()
             return
-        with suppress(Exception):
-            request.close()
+        for close in closers:
+            with suppress(Exception):
+                close()
         closers.clear()
         response.closed = True
         await self.send_signal(request_finished)

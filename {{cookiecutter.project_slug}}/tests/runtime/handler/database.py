@@ -1,5 +1,6 @@
-"""The project's application whose answers come from the database."""
+"""The project's application with answers, and an error page, that come from the database."""
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -18,6 +19,10 @@ def one() -> str:
         return str(cursor.fetchone()[0])
 
 
+def context(request: HttpRequest) -> dict[str, object]:
+    return {"one": one}
+
+
 def small(request: HttpRequest) -> HttpResponse:
     return HttpResponse(one())
 
@@ -27,3 +32,9 @@ def large(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns += [path("one/", small), path("large/", large)]
+[engine] = settings.TEMPLATES
+engine["APP_DIRS"] = False
+engine["OPTIONS"] = {
+    "context_processors": ["tests.runtime.handler.database.context"],
+    "loaders": [("django.template.loaders.locmem.Loader", {"404.html": "{{ one }}"})],
+}

@@ -81,10 +81,11 @@ async def test_a_cancelled_request_gives_its_thread_back(
     assert (await ask(app, "/view/")).text == "next"
 
 
-async def test_an_unreadable_request_is_a_400() -> None:
+async def test_an_unreadable_request_is_a_400(hops: list[str]) -> None:
     app = EventLoopASGIHandler()
     app.create_request = lambda *args: (None, HttpResponse(status=400))  # type: ignore[method-assign]
     assert (await ask(app, "/")).status == 400
+    assert not hops
 
 
 async def test_errors_of_the_server_reach_the_server(

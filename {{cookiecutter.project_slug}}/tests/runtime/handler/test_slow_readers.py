@@ -7,15 +7,18 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.http import (
     FileResponse,
+    Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
     StreamingHttpResponse,
 )
+from pytest_django import Settings
 
 from runtime.handler import EventLoopASGIHandler
 from runtime.lifespan import Lifespan
@@ -52,12 +55,23 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     return StreamingHttpResponse(chunks())
 
 
+def missing(request: HttpRequest) -> HttpResponseBase:
+    raise Http404
+
+
+def large_page(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return HttpResponse(LARGE, status=404)
+
+
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume:Warning")
-@pytest.mark.parametrize("view", [plain, file, file_of_async_view, asynchronous, stream])
+@pytest.mark.parametrize("view", [plain, file, file_of_async_view, asynchronous, stream, missing])
 def test_no_thread_is_held(
-    view: Callable[[HttpRequest], Any], serve: Callable[..., EventLoopASGIHandler]
+    view: Callable[[HttpRequest], Any],
+    serve: Callable[..., EventLoopASGIHandler],
+    settings: Settings,
 ) -> None:
     app = ProtocolRouter(http=serve(view), lifespan=Lifespan())
+    settings.ROOT_URLCONF.handler404 = large_page
     with serve_app(app) as url, ExitStack() as clients:
         for _ in range(CLIENTS):
             assert start_of_answer(url, "/view/", clients).startswith(b"HTTP/1.1 ")
@@ -76,7 +90,10 @@ def test_no_connection_is_held(postgres_url: str) -> None:
         assert fetch(f"{url}/one/").text == "1"
         for _ in range(CLIENTS):
             assert start_of_answer(url, "/large/", clients) == b"HTTP/1.1 200"
-        assert fetch(f"{url}/one/").text == "1"
+        with httpx.Client(base_url=url, timeout=30) as client:
+            pages = [client.get("/none") for _ in range(CLIENTS)]
+            assert [(page.status_code, page.text) for page in pages] == [(404, "1")] * CLIENTS
+            assert client.get("/one/").text == "1"
 
 
 async def test_sync_stream_is_read_on_one_thread_and_closed(
