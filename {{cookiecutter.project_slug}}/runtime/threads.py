@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections, connections, reset_queries
@@ -22,15 +22,19 @@ class RequestThread(Executor):
     The thread is taken with the first call and kept until `release()`, so no two requests are on
     one thread at the same time. While every thread of the pool is taken, calls wait in line.
 
+    After `end()` it is kept only as long as there are calls. They come from tasks that outlive
+    their request.
+
     asgiref hands it the thread-sensitive calls of a request, which are all its synchronous code:
     https://docs.djangoproject.com/en/stable/topics/async/#async-safety
     """
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: Executor) -> None:
         self._pool = pool
         self._lock = Lock()
         self._calls: Calls = SimpleQueue()
         self._lease: Future[None] | None = None
+        self._ended = False
         self.used = False
 
     @property
@@ -42,9 +46,11 @@ class RequestThread(Executor):
         future: Future[R] = Future()
         with self._lock:
             self._calls.put((future, partial(fn, *args, **kwargs)))
+            if self._ended:
+                self._calls.put(None)
             if self._lease is None:
                 self.used = True
-                self._lease = self._pool.submit(serve, self._calls)
+                self._lease = self._pool.submit(self._serve, self._calls)
         return future
 
     def release(self) -> None:
@@ -55,6 +61,45 @@ class RequestThread(Executor):
                 self._calls = SimpleQueue()
                 self._lease = None
 
+    def end(self) -> None:
+        """Release the thread, also after each later call that no other follows at once."""
+        self._ended = True
+        self.release()
+
+    def _serve(self, calls: Calls) -> None:
+        """Run `calls` on the current thread, and leave it clean for the next request."""
+        clean = True
+        while (call := calls.get()) or not self._is_over(calls):
+            if call is None:
+                continue
+            future, function = call
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                if clean:
+                    clean = False
+                    # What Django does on request_started, on the thread that it is meant for.
+                    reset_queries()
+                    close_old_connections()
+                result = function()
+            except BaseException as exception:  # It belongs to whoever awaits the call.
+                future.set_exception(exception)
+            else:
+                future.set_result(result)
+            # A thread waits here for long: it must not keep the last call's objects alive.
+            del call, future, function
+        if not clean:
+            close_connections()
+
+    def _is_over(self, calls: Calls) -> bool:
+        """Return whether nothing follows in `calls`; what is submitted later takes a thread."""
+        with self._lock:
+            if not calls.empty():
+                return False
+            if calls is self._calls:
+                self._lease = None
+            return True
+
 
 class ThreadOfOwn(ThreadSensitiveContext):
     """A block whose synchronous code runs on one thread of `pool`, given back at its end::
@@ -62,23 +107,29 @@ class ThreadOfOwn(ThreadSensitiveContext):
         async with ThreadOfOwn(pool):
             await User.objects.acount()
 
-    With the thread go the database connections that were opened on it.
+    With the thread go the database connections that were opened on it. A task that outlives the
+    block takes a thread for each of its calls.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._thread = RequestThread(pool)
-        super().__init__(executor=self._thread)
+    def __init__(self, pool: Executor) -> None:
+        super().__init__()
+        self.thread = RequestThread(pool)
 
-    async def __aexit__(self, *exception: Any) -> None:
-        await super().__aexit__(*exception)  # type: ignore[no-untyped-call]
-        self._thread.release()
+    # Unlike asgiref's own with an executor, this context does not refuse a task that outlives it.
+    async def __aenter__(self) -> Self:
+        self._token = SyncToAsync.thread_sensitive_context.set(self)
+        SyncToAsync.context_to_thread_executor[self] = self.thread
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        SyncToAsync.thread_sensitive_context.reset(self._token)
+        self.thread.end()
 
 
 def request_thread() -> RequestThread | None:
     """The thread of the current request, or None if a caller of the handler has chosen one."""
     context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = context and SyncToAsync.context_to_thread_executor.get(context)
-    return executor if isinstance(executor, RequestThread) else None
+    return context.thread if isinstance(context, ThreadOfOwn) else None
 
 
 def release_thread() -> None:
@@ -90,30 +141,6 @@ def release_thread() -> None:
     thread = request_thread()
     if thread:
         thread.release()
-
-
-def serve(calls: Calls) -> None:
-    """Run `calls` on the current thread until a None, and leave it clean for the next request."""
-    clean = True
-    while (call := calls.get()) is not None:
-        future, function = call
-        if not future.set_running_or_notify_cancel():
-            continue
-        try:
-            if clean:
-                clean = False
-                # What Django does on request_started, on the thread that it is meant for.
-                reset_queries()
-                close_old_connections()
-            result = function()
-        except BaseException as exception:  # It belongs to whoever awaits the call.
-            future.set_exception(exception)
-        else:
-            future.set_result(result)
-        # A thread waits here for long: it must not keep the last call's objects alive.
-        del call, future, function
-    if not clean:
-        close_connections()
 
 
 def close_connections() -> None:

@@ -125,6 +125,37 @@ async def test_only_http_is_served() -> None:
         await EventLoopASGIHandler()({"type": "websocket"}, asyncio.Queue().get, print)  # type: ignore[arg-type]
 
 
+async def test_task_that_outlives_its_request_may_call_synchronous_code(
+    serve: Callable[..., EventLoopASGIHandler], settings: Settings
+) -> None:
+    """And keeps no thread between its calls, of which this handler has one."""
+    settings.SYNC_THREADS = 1
+    answered = asyncio.Event()
+    tasks: list[asyncio.Task[list[str]]] = []
+
+    def name() -> str:
+        return threading.current_thread().name[:5]
+
+    async def outlive() -> list[str]:
+        await answered.wait()
+        names = [await sync_to_async(name)()]
+        assert (await ask(app, "/view/")).status == 200
+        names += await asyncio.gather(sync_to_async(name)(), sync_to_async(name)())
+        return names
+
+    async def view(request: HttpRequest) -> HttpResponse:
+        await sync_to_async(name)()
+        if not tasks:
+            tasks.append(asyncio.create_task(outlive()))
+        return HttpResponse()
+
+    app = serve(view)
+    assert (await ask(app, "/view/")).status == 200
+    answered.set()
+    assert await tasks[0] == ["sync_"] * 3
+    assert (await ask(app, "/view/")).status == 200
+
+
 async def test_inside_another_context_the_thread_is_that_contexts(
     serve: Callable[..., EventLoopASGIHandler],
 ) -> None:

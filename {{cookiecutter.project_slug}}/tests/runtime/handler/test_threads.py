@@ -66,6 +66,36 @@ def test_release_without_a_thread_is_nothing(pool: ThreadPoolExecutor) -> None:
     RequestThread(pool).release()
 
 
+def test_calls_after_the_end_take_a_thread_as_long_as_there_are_any(
+    pool: ThreadPoolExecutor,
+) -> None:
+    thread = RequestThread(pool)
+    thread.submit(int).result()
+    thread.end()
+    go = threading.Event()
+    thread.submit(go.wait, 10)
+    given_up, one, other = (thread.submit(threading.get_ident) for _ in range(3))
+    next_in_line = pool.submit(threading.get_ident)
+    given_up.cancel()
+    assert not next_in_line.done()
+    go.set()
+    assert one.result(10) == other.result(10) == next_in_line.result(10)
+    assert not thread.taken
+    assert thread.submit(str, "again").result(10) == "again"
+
+
+def test_calls_at_and_after_the_end_are_all_made(pool: ThreadPoolExecutor) -> None:
+    thread = RequestThread(pool)
+    go = threading.Event()
+    before = thread.submit(go.wait, 10)
+    thread.end()
+    after = thread.submit(str, "after")
+    go.set()
+    assert before.result(10)
+    assert after.result(10) == "after"
+    thread.release()
+
+
 @pytest.mark.django_db(transaction=True)
 class TestConnections:
     """What one request leaves in its thread's database connection, the next must not find."""
@@ -79,6 +109,12 @@ class TestConnections:
 
     def test_closed(self, pool: ThreadPoolExecutor) -> None:
         self.between_two_requests(pool, User.objects.count)
+
+    def test_closed_after_a_call_that_outlived_its_request(self, pool: ThreadPoolExecutor) -> None:
+        thread = RequestThread(pool)
+        thread.end()
+        assert thread.submit(User.objects.count).result(10) == 0
+        pool.submit(connections_are_new).result(10)
 
     def test_closed_in_the_middle_of_a_transaction(self, pool: ThreadPoolExecutor) -> None:
         def enter() -> None:
