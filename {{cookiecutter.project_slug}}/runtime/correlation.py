@@ -7,15 +7,17 @@ a service that records no spans passes them on as they are, and no trace is brok
 https://www.w3.org/TR/trace-context/#design-overview
 """
 
+import asyncio
 import re
 from collections.abc import Mapping, MutableMapping
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from secrets import token_hex
 from typing import Any
 
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from runtime.protocols import Application, Receive, Scope, Send
+from runtime.threads import caller_has_chosen, request_thread
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
 TRACEPARENT = re.compile(
@@ -44,13 +46,17 @@ class Correlation:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if request_thread() and not caller_has_chosen():
+            # A request that was sent early, on a connection in use, inherits the context of the
+            # last: its language, its user, whatever its code has set.
+            await asyncio.create_task(self(scope, receive, send), context=Context())
+            return
         received = _headers(scope)
         request_id = received.get(b"x-request-id", b"")
         if not REQUEST_ID.fullmatch(request_id):
             request_id = token_hex(16).encode()
         outgoing = {"X-Request-ID": request_id.decode(), **trace_headers(received)}
         _outgoing.set(outgoing)
-        # A request that was sent early, on a connection in use, inherits the context of the last.
         clear_contextvars()
         bind_contextvars(request_id=outgoing["X-Request-ID"])
         if "traceparent" in outgoing:

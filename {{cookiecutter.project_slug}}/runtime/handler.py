@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import IO, Any
 
-from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.cache import caches, close_caches
 from django.core.cache.backends.base import BaseCache
@@ -28,7 +28,7 @@ from django.urls import ResolverMatch, set_script_prefix
 
 from runtime import errors
 from runtime.middleware import import_middleware
-from runtime.threads import RequestThread, ThreadOfOwn, request_thread
+from runtime.threads import RequestThread, ThreadOfOwn, caller_has_chosen, request_thread
 
 type Scope = dict[str, Any]
 type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -68,9 +68,7 @@ class EventLoopASGIHandler(ASGIHandler):
     )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        outer = getattr(AsyncToSync.executors, "current", None)
-        if outer or SyncToAsync.thread_sensitive_context.get(None):
-            # A caller has chosen the thread already, async_to_sync() in a test for example.
+        if caller_has_chosen():
             await super().__call__(scope, receive, send)
             return
         async with ThreadOfOwn(self._pool):

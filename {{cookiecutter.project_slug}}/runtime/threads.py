@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Any, Self
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections, connections, reset_queries
 
 logger = logging.getLogger(__name__)
@@ -130,6 +130,18 @@ def request_thread() -> RequestThread | None:
     """The thread of the current request, or None if a caller of the handler has chosen one."""
     context = SyncToAsync.thread_sensitive_context.get(None)
     return context.thread if isinstance(context, ThreadOfOwn) else None
+
+
+def caller_has_chosen() -> bool:
+    """Return whether synchronous code runs on a thread that async_to_sync(), or a test, has chosen.
+
+    The context of another request does not count. A server may start a request in the context of
+    the last one of its connection: https://github.com/python/cpython/issues/140947
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if context is not None and not isinstance(context, ThreadOfOwn):
+        return True
+    return getattr(AsyncToSync.executors, "current", None) is not None
 
 
 def release_thread() -> None:
