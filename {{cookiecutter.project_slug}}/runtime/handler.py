@@ -7,8 +7,8 @@ request_finished. Here a request takes a thread when its own code is synchronous
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from inspect import iscoroutinefunction
 from typing import IO, Any
 
 from asgiref.sync import sync_to_async
@@ -28,6 +28,7 @@ from django.urls import ResolverMatch, set_script_prefix
 
 from runtime import errors
 from runtime.middleware import import_middleware
+from runtime.thread_pool import SyncThreads
 from runtime.threads import RequestThread, ThreadOfOwn, caller_has_chosen, request_thread
 
 type Scope = dict[str, Any]
@@ -50,7 +51,8 @@ class EventLoopASGIHandler(ASGIHandler):
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(settings.SYNC_THREADS, thread_name_prefix="sync")
+        self._threads = SyncThreads(settings.SYNC_THREADS)
+        self._has_sync_middleware = False
         super().__init__()
 
     # BaseHandler.load_middleware() has no hook between a name in settings.MIDDLEWARE and the class
@@ -67,11 +69,35 @@ class EventLoopASGIHandler(ASGIHandler):
         base.BaseHandler._get_response_async  # type: ignore[attr-defined]
     )
 
+    def adapt_method_mode(
+        self,
+        is_async: bool,
+        method: Callable[..., Any],
+        method_is_async: bool | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Callable[..., Any]:
+        """BaseHandler.adapt_method_mode(), which notes sync middleware around async code."""
+        self._has_sync_middleware |= bool(method_is_async and not is_async)
+        return super().adapt_method_mode(is_async, method, method_is_async, *args, **kwargs)
+
+    def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """BaseHandler.make_view_atomic(); the thread of sync middleware only waits for the view."""
+        view = super().make_view_atomic(view)
+        if not self._has_sync_middleware or not iscoroutinefunction(view) or not request_thread():
+            return view
+
+        async def waited_for(*args: Any, **kwargs: Any) -> Any:
+            with self._threads.one_waiting():
+                return await view(*args, **kwargs)
+
+        return waited_for
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if caller_has_chosen():
             await super().__call__(scope, receive, send)
             return
-        async with ThreadOfOwn(self._pool):
+        async with ThreadOfOwn(self._threads):
             await super().__call__(scope, receive, send)
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:

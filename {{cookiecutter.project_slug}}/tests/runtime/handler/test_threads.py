@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 
+from runtime.thread_pool import SyncThreads
 from runtime.threads import RequestThread
 
 
@@ -172,3 +173,30 @@ class TestConnections:
 def connections_are_new() -> None:
     assert connections.all(initialized_only=True) == []
     assert connection.connection is None
+
+
+def test_pool_goes_on_after_a_call_that_fails_and_one_that_is_given_up() -> None:
+    threads = SyncThreads(1)
+    go = threading.Event()
+    failing = threads.submit(lambda: int("x") if go.wait(10) else None)
+    given_up = threads.submit(pytest.fail, "was called all the same")
+    assert given_up.cancel()
+    go.set()
+    with pytest.raises(ValueError, match="invalid literal"):
+        failing.result(10)
+    assert threads.submit(str, "next").result(10) == "next"
+
+
+def test_waiting_thread_lets_another_one_run() -> None:
+    threads = SyncThreads(1)
+    go = threading.Event()
+    first = threads.submit(go.wait, 10)
+    with threads.one_waiting():
+        second = threads.submit(threading.get_ident)
+        assert second.result(10) != threading.get_ident()
+        third = threads.submit(go.wait, 10)
+    fourth = threads.submit(str, "fourth")
+    go.set()
+    assert first.result(10)
+    assert third.result(10)
+    assert fourth.result(10) == "fourth"

@@ -1,0 +1,72 @@
+"""The threads that the synchronous code of all requests shares."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
+from typing import Any
+
+MAX_THREADS = 1000
+
+type Call = tuple[Future[Any], Callable[[], Any]]
+
+
+class SyncThreads(Executor):
+    """An executor on threads of which at most `limit` run code at the same time.
+
+    A thread that only waits for async code does not count: that code may need others to go on.
+    There are at most `MAX_THREADS` in all. Further calls wait in line.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="sync")
+        self._lock = Lock()
+        self._line: deque[Call] = deque()
+        self._free = limit
+
+    def submit[**P, R](self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        future: Future[R] = Future()
+        self._line.append((future, partial(fn, *args, **kwargs)))
+        self._start()
+        return future
+
+    @contextmanager
+    def one_waiting(self) -> Iterator[None]:
+        """Do not count one of the threads during the block; it goes on at once afterwards."""
+        self._free_one()
+        self._start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._free -= 1
+
+    def _free_one(self) -> None:
+        with self._lock:
+            self._free += 1
+
+    def _start(self) -> None:
+        if call := self._next():
+            self._pool.submit(self._run, call)
+
+    def _next(self) -> Call | None:
+        with self._lock:
+            if self._free <= 0 or not self._line:
+                return None
+            self._free -= 1
+            return self._line.popleft()
+
+    def _run(self, call: Call | None) -> None:
+        """Make the call, and then those that wait in line, on the current thread."""
+        while call:
+            future, function = call
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as exception:
+                    future.set_exception(exception)
+            del call, future, function
+            self._free_one()
+            call = self._next()
