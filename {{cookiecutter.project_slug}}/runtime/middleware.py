@@ -33,6 +33,11 @@ type Rejection = Callable[[], HttpResponse]
 class EventLoopMiddleware(MiddlewareMixin):
     """MiddlewareMixin whose hooks run on the event loop."""
 
+    # Said here, in front of Django's own classes: where these are not async_capable, Django would
+    # run the whole chain in threads.
+    sync_capable = True
+    async_capable = True
+
     async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
         hook = getattr(self, "process_request", None)
         return hook(request) if hook else None

@@ -9,12 +9,15 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test.client import encode_multipart
+from django.utils.deprecation import MiddlewareMixin
+from django.utils.module_loading import import_string
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pytest_django import Settings
 
 from runtime.handler import EventLoopASGIHandler
+from runtime.middleware import EVENT_LOOP_MIDDLEWARE
 from runtime.observed import observed
 from runtime.threads import release_thread
 from runtime.tracing import traced
@@ -35,6 +38,17 @@ def explain(hops: list[str]) -> str:
 async def test_an_async_view_never_leaves_the_event_loop(hops: list[str]) -> None:
     answer = await ask(EventLoopASGIHandler(), "/async/plain/?a=b")
     assert answer.text == "GET /async/plain/?a=b"
+    assert not hops, explain(hops)
+
+
+async def test_nor_where_djangos_middleware_is_not_async_capable(
+    hops: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release of Django may say so: https://code.djangoproject.com/ticket/37177"""
+    for name in EVENT_LOOP_MIDDLEWARE:
+        monkeypatch.setattr(import_string(name), "async_capable", False)
+    monkeypatch.setattr(MiddlewareMixin, "async_capable", False)
+    assert (await ask(EventLoopASGIHandler(), "/async/plain/")).status == 200
     assert not hops, explain(hops)
 
 
