@@ -34,7 +34,7 @@ def large(request: HttpRequest) -> HttpResponse:
 urlpatterns += [path("one/", small), path("large/", large)]
 [engine] = settings.TEMPLATES
 engine["APP_DIRS"] = False
-engine["OPTIONS"] = {
-    "context_processors": ["tests.runtime.handler.database.context"],
-    "loaders": [("django.template.loaders.locmem.Loader", {"404.html": "{{ one }}"})],
-}
+engine["OPTIONS"]["context_processors"] += ["tests.runtime.handler.database.context"]
+engine["OPTIONS"]["loaders"] = [
+    ("django.template.loaders.locmem.Loader", {"404.html": "{{ one }}"})
+]
