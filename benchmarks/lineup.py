@@ -9,11 +9,12 @@ CONTENDERS = "benchmarks.contenders"
 
 @dataclass(frozen=True)
 class Contender:
-    """An ASGI application and how uvicorn is to run it."""
+    """An ASGI application, and how uvicorn is to run it: by itself, or by the project's module."""
 
     name: str
     colour: str
     arguments: tuple[str, ...]
+    module: str = "uvicorn"
     django_settings: str | None = None
     on_project_python: bool = False
     in_project_folder: bool = False
@@ -36,7 +37,8 @@ STOCK = _startproject("stock Django", "#e15759", "stock")
 RENDERED = Contender(
     "rendered project",
     "#4e79a7",
-    (f"{CONTENDERS}.rendered:application", "--lifespan", "on"),
+    (f"{CONTENDERS}.rendered:application",),
+    module="runtime.server",
     on_project_python=True,
     in_project_folder=True,
 )
@@ -49,7 +51,7 @@ OBSERVED = replace(
 UNOBSERVED = replace(
     RENDERED,
     name="rendered project without them",
-    arguments=(f"{CONTENDERS}.unobserved:application", "--lifespan", "on"),
+    arguments=(f"{CONTENDERS}.unobserved:application",),
 )
 FASTAPI_HTTPX = Contender(
     "FastAPI + httpx",

@@ -23,7 +23,7 @@ STOP_TIMEOUT = 10.0
 IDLE_TIMEOUT = 300.0
 IDLE_SAMPLE = 0.2
 SERVER_OPTIONS = (
-    *("--host", HOST, "--workers", "1", "--loop", "uvloop", "--http", "httptools"),
+    *("--host", HOST, "--workers", "1", "--loop", "uvloop"),
     *("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "1"),
 )
 
@@ -40,9 +40,10 @@ class Server:
         self.contender = contender
         self.port = free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the server stops
+        port = ("--port", str(self.port))
         python = project_python(project) if contender.on_project_python else Path(sys.executable)
         self._process = subprocess.Popen(
-            [python, "-m", "uvicorn", *contender.arguments, *SERVER_OPTIONS, f"--port={self.port}"],
+            [python, "-m", contender.module, *contender.arguments, *SERVER_OPTIONS, *port],
             cwd=project if contender.in_project_folder else ROOT,
             env=environment(contender, self.port, upstream_url, fan_out),
             stdout=self._log,

@@ -1,8 +1,9 @@
 """The rendered project's own ASGI application, with the benchmark's views added to its URLs.
 
 Runs on the project's interpreter in the project's folder: `config` is the project's package, so
-handler, middleware and settings are the project's own. Announcements are an `EventStreamResponse`,
-as a stream of the project should be: with heartbeats, and an end when the server stops.
+handler, middleware, settings and server are the project's own. Announcements are an
+`EventStreamResponse`, as a stream of the project should be: with heartbeats, and an end when the
+server stops.
 """
 
 from collections.abc import AsyncGenerator

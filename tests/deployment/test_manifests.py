@@ -69,9 +69,13 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def uvicorn_grace() -> int:
-    """Return the seconds of --timeout-graceful-shutdown in the image's command."""
+    """Return the seconds that uvicorn waits for requests when the image's command is stopped."""
     command = json.loads(dict(instructions(FOLDER / "Dockerfile"))["CMD"])
-    return int(command[command.index("--timeout-graceful-shutdown") + 1])
+    assert command[:3] == ["python", "-m", "runtime.server"]
+    assert "--timeout-graceful-shutdown" not in command
+    options = (FOLDER / "runtime" / "server" / "__init__.py").read_text()
+    (grace,) = re.findall(r'"timeout_graceful_shutdown": (\d+),', options)
+    return int(grace)
 
 
 def seconds(duration: str) -> int:

@@ -19,14 +19,13 @@ from tests.template import ENVIRONMENT, run
 
 @contextmanager
 def booted(project: Path, python: Path, **variables: str) -> Iterator[str]:
-    """Serve the project by uvicorn, with `variables` in its environment; yield its URL."""
+    """Serve the project as in production, with `variables` in its environment; yield its URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         port = listener.getsockname()[1]
-        options = ["--lifespan", "on", "--fd", str(listener.fileno())]
         server = subprocess.Popen(
-            [str(python), "-m", "uvicorn", "config.asgi:application", *options],
+            [str(python), "-m", "runtime.server", "--fd", str(listener.fileno())],
             cwd=project,
             env=ENVIRONMENT | {"PORT": str(port)} | variables,
             pass_fds=[listener.fileno()],

@@ -1,4 +1,4 @@
-"""The ASGI application: `uvicorn config.asgi:application --lifespan on`."""
+"""The ASGI application, served by `python -m runtime.server`."""
 
 import os
 import sys

@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import uvicorn
 
+from runtime.server import APPLICATION, OPTIONS
+
 PROJECT = Path(__file__).resolve().parent.parent
 # Reading the certificates takes longer than most tests: once for all of their clients.
 TLS = httpx.create_ssl_context()
@@ -159,7 +161,7 @@ class _Server(uvicorn.Server):
 @contextlib.contextmanager
 def serve_app(app: Any) -> Iterator[str]:
     """Serve an ASGI application by uvicorn in a thread, its lifespan included; yield its URL."""
-    config = uvicorn.Config(app, lifespan="on", log_config=None)
+    config = uvicorn.Config(app, log_config=None, **OPTIONS)
     server = _Server(config)
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -175,12 +177,12 @@ def serve_app(app: Any) -> Iterator[str]:
 
 @contextlib.contextmanager
 def serve_process(
-    *options: str, app: str = "config.asgi:application", **environment: str
+    *options: str, app: str = APPLICATION, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Serve the project by uvicorn in a process of its own; yield it and its URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        command = [sys.executable, "-m", "uvicorn", app, "--lifespan", "on"]
+        command = [sys.executable, "-m", "runtime.server", app]
         server = subprocess.Popen(
             [*command, "--fd", str(listener.fileno()), *options],
             cwd=PROJECT,

@@ -308,9 +308,9 @@ def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.M
     [
         ["manage.py", "check"],
         ["manage.py", "runserver"],
-        ["-m", "uvicorn", "config.asgi:application", "--port", "0", "--lifespan", "on"],
+        ["-m", "runtime.server", "--port", "0"],
     ],
-    ids=["check", "runserver", "uvicorn"],
+    ids=["check", "runserver", "server"],
 )
 def test_bad_value_stops_the_start_with_one_sentence(command: list[str]) -> None:
     environment = os.environ | {"AGGREGATOR_FAN_OUT": "many"}

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from pytest_django import Settings
 
+from runtime.server import OPTIONS
 from tests.servers import PROJECT, fetch
 
 
@@ -33,7 +34,7 @@ def test_asgi_application_with_reloader(served: list[dict[str, Any]]) -> None:
     assert served[0]["app"] == "config.asgi:application"
     assert (served[0]["host"], served[0]["port"]) == ("127.0.0.1", 8000)
     assert served[0]["reload"] is True
-    assert served[0]["lifespan"] == "on"
+    assert served[0].items() >= (OPTIONS | {"timeout_graceful_shutdown": 3}).items()
 
 
 @pytest.mark.django_db

@@ -7,6 +7,8 @@ import uvicorn
 from django.conf import settings
 from django.core.management.commands import runserver
 
+from runtime.server import APPLICATION, OPTIONS
+
 
 class Command(runserver.Command):
     """Django's command line, with the ASGI application and uvicorn's reloader behind it."""
@@ -32,13 +34,12 @@ class Command(runserver.Command):
             "reload_includes": ["*.html"],
             "reload_excludes": [".venv"],  # A pattern: there need be none.
         }
-        uvicorn.run(
-            "config.asgi:application",
-            host=self.addr,
-            port=settings.PORT,
-            lifespan="on",
-            timeout_graceful_shutdown=3,
-            log_config=settings.LOGGING,
-            ws_max_size=65_536,
-            **(reloader if options["use_reloader"] else {}),
-        )
+        development: dict[str, Any] = {
+            "host": self.addr,
+            "port": settings.PORT,
+            "timeout_graceful_shutdown": 3,
+            "log_config": settings.LOGGING,
+        }
+        if options["use_reloader"]:
+            development |= reloader
+        uvicorn.run(APPLICATION, **OPTIONS | development)
