@@ -159,9 +159,9 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def serve_app(app: Any) -> Iterator[str]:
+def serve_app(app: Any, **options: Any) -> Iterator[str]:
     """Serve an ASGI application by uvicorn in a thread, its lifespan included; yield its URL."""
-    config = uvicorn.Config(app, log_config=None, **OPTIONS)
+    config = uvicorn.Config(app, log_config=None, **OPTIONS | options)
     server = _Server(config)
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -169,7 +169,8 @@ def serve_app(app: Any) -> Iterator[str]:
         server.start_ended.wait()
         try:
             assert server.started, "The application did not start."
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            scheme = "https" if config.is_ssl else "http"
+            yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()
