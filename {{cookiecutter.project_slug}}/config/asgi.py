@@ -14,7 +14,10 @@ except InvalidSetting as error:
     sys.exit(f"Error: {error}")
 
 # Django's modules below want the settings to be there.
+from django.conf import settings
+
 from runtime.background import background_work
+from runtime.bodies import BodyLimits
 from runtime.database import database_pools
 from runtime.garbage import garbage_collected_lightly
 from runtime.handler import EventLoopASGIHandler
@@ -27,7 +30,7 @@ from runtime.startup import checked_project
 from runtime.websockets import WebSocketRouter, installed_routes
 
 application = ProtocolRouter(
-    http=observed(EventLoopASGIHandler()),
+    http=observed(BodyLimits(EventLoopASGIHandler(), settings.MAX_BODY_BYTES)),
     websocket=observed(WebSocketRouter(installed_routes())),
     lifespan=Lifespan(
         checked_project,

@@ -185,7 +185,7 @@ USE_I18N = True
 USE_TZ = True
 
 
-# 7. Logging, to standard error in production too; metrics; traces; load shedding
+# 7. Logging, to standard error in production too; metrics; traces; bodies; load shedding
 
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if DEBUG else "json", accepted=("console", "json"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()
@@ -214,6 +214,7 @@ LOGGING = {
 
 METRICS = env.flag("METRICS", default=False)
 TRACING = env.tracing()
+MAX_BODY_BYTES = env.whole_number("MAX_BODY_BYTES", 10 * 1024 * 1024, least=1, most=1024**4)
 MAX_REQUESTS_IN_WORK = env.whole_number("MAX_REQUESTS_IN_WORK", 0, least=0, most=1_000_000)
 
 

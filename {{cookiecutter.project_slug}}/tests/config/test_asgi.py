@@ -2,7 +2,9 @@
 
 import signal
 
+import httpx
 import pytest
+from django.conf import settings
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -17,6 +19,16 @@ def test_http_is_answered_with_security_headers() -> None:
     assert response.json() == {"status": "ok"}
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-frame-options"] == "DENY"
+
+
+def test_request_with_too_long_a_body_is_refused() -> None:
+    body = b"x" * (settings.MAX_BODY_BYTES + 1)
+    with serve_app(application) as url:
+        response = httpx.post(f"{url}/jobs/aggregate/", content=body)
+
+    assert response.status_code == 413
+    assert response.json()["error"]["message"] == "The body is longer than 10485760 bytes."
+    assert response.headers["X-Request-ID"]
 
 
 async def test_websocket_is_refused_before_its_handshake() -> None:
