@@ -3,63 +3,84 @@
 https://sre.google/sre-book/addressing-cascading-failures/
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from runtime.bodies import body_length
 from runtime.protocols import Application, Receive, Scope, Send
+from runtime.refusal import RequestRefusedError, serve_unless_refused
 
 EXEMPT = {"/healthz", "/readyz", "/metrics"}
 RETRY_AFTER = b"1"
-OVERLOADED = json.dumps(
-    {"error": {"type": "overloaded", "message": "The server has too much to do at the moment."}}
-).encode()
 
 
 class LoadShedding:
     """ASGI middleware: answers 503 with `Retry-After` while `limit` requests are in work.
 
-    A request is in work until its answer begins. So open streams do not count, nor do idle
-    connections and WebSockets. What orchestrators ask is always answered.
+    A request is in work from the end of its body until its answer begins. So clients that send
+    slowly do not count, nor do open streams, idle connections and WebSockets. What orchestrators
+    ask is always answered.
     """
 
     def __init__(self, app: Application, limit: int) -> None:
         self.app = app
         self.limit = limit
-        self._in_work = 0
+        self.in_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in EXEMPT:
             await self.app(scope, receive, send)
             return
-        if self._in_work >= self.limit:
-            await refuse(send)
+        if self.in_work >= self.limit:
+            await _overloaded().answer(send)
             return
-        self._in_work += 1
-        in_work = True
-
-        def done() -> None:
-            nonlocal in_work
-            self._in_work -= in_work
-            in_work = False
-
-        async def send_and_count(message: Mapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                done()
-            await send(message)
-
+        work = _Work(self, receive, send)
         try:
-            await self.app(scope, receive, send_and_count)
+            if body_length(scope) == 0:
+                work.begin()
+                await self.app(scope, receive, work.send)
+            else:
+                await serve_unless_refused(self.app, scope, work.receive, work.send)
         finally:
-            done()
+            work.end()
 
 
-async def refuse(send: Send) -> None:
-    """Answer that there is too much to do."""
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(OVERLOADED)).encode()),
-        (b"retry-after", RETRY_AFTER),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": OVERLOADED})
+class _Work:
+    """One request, which counts between `begin()` and `end()`."""
+
+    def __init__(self, shedding: LoadShedding, receive: Receive, send: Send) -> None:
+        self._shedding = shedding
+        self._receive = receive
+        self._send = send
+        self._counts = False
+
+    def begin(self) -> None:
+        self._shedding.in_work += 1
+        self._counts = True
+
+    def end(self) -> None:
+        self._shedding.in_work -= self._counts
+        self._counts = False
+
+    async def receive(self) -> Mapping[str, Any]:
+        """Receive a message, and begin with the last one of the body.
+
+        Raises:
+            RequestRefusedError: the limit was reached while the body came.
+        """
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            if self._shedding.in_work >= self._shedding.limit:
+                raise _overloaded()
+            self.begin()
+        return message
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.end()
+        await self._send(message)
+
+
+def _overloaded() -> RequestRefusedError:
+    sentence = "The server is overloaded. Try again shortly."
+    return RequestRefusedError(503, "overloaded", sentence, (b"retry-after", RETRY_AFTER))

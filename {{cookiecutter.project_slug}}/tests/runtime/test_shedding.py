@@ -17,10 +17,15 @@ LIMIT = 3
 
 
 class Service:
-    """`/work` and `/broken` last until `go_on()`, `/stream` begins at once and lasts as long."""
+    """`/work` and `/broken` last until `go_on()`, `/stream` begins at once and lasts as long.
+
+    A body is read first.
+    """
 
     def __init__(self) -> None:
         self.begun = 0
+        self.body_begun = 0
+        self.left = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.end = asyncio.Event()
 
@@ -30,6 +35,12 @@ class Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.loop = asyncio.get_running_loop()
+        if scope.get("method") == "POST":
+            while (message := await receive()).get("more_body"):
+                self.body_begun += 1
+            if message["type"] == "http.disconnect":
+                self.left += 1
+                return
         self.begun += 1
         match scope["path"]:
             case "/work":
@@ -67,10 +78,10 @@ async def asking(service: Service) -> AsyncIterator[httpx.AsyncClient]:
                 service.go_on()
 
 
-async def begun(service: Service, count: int) -> None:
+async def begun(service: Service, count: int, what: str = "begun") -> None:
     """Wait until the service has begun to work on `count` requests."""
     async with asyncio.timeout(30):
-        while service.begun < count:  # noqa: ASYNC110 - it runs in another event loop
+        while getattr(service, what) < count:  # noqa: ASYNC110 - it runs in another event loop
             await asyncio.sleep(0.001)
 
 
@@ -87,7 +98,10 @@ async def test_request_beyond_the_limit_is_answered_at_once(service: Service) ->
 
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "1"
-    assert refused.json()["error"]["type"] == "overloaded"
+    assert refused.json()["error"] == {
+        "type": "overloaded",
+        "message": "The server is overloaded. Try again shortly.",
+    }
     assert exempt == [200, 200]
     assert [answer.status_code for answer in answers] == [200] * LIMIT
     assert afterwards.status_code == 200
@@ -120,3 +134,37 @@ async def test_failed_requests_count_no_more(service: Service) -> None:
 
     assert {response.status_code for response in failed} == {500}
     assert answer.status_code == 200
+
+
+class Upload:
+    """The body of a request that ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.end = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"begin"
+        await self.end.wait()
+        yield b"end"
+
+
+async def test_request_whose_body_is_awaited_does_not_count(service: Service) -> None:
+    uploads = [Upload() for _ in range(2 * LIMIT)]
+    async with asking(service) as client:
+        slow = [asyncio.create_task(client.post("/work", content=upload)) for upload in uploads]
+        await begun(service, 2 * LIMIT, "body_begun")
+        answer = await client.get("/short")
+        for upload in uploads:
+            upload.end.set()
+        refused: set[asyncio.Task[httpx.Response]] = set()
+        pending = set(slow)
+        while len(refused) < LIMIT:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            refused |= done
+        service.go_on()
+        answers = await asyncio.gather(*pending)
+
+    assert answer.status_code == 200
+    assert {request.result().status_code for request in refused} == {503}
+    assert [answer.status_code for answer in answers] == [200] * LIMIT
+    assert service.left == LIMIT
