@@ -5,6 +5,8 @@ import socket
 import struct
 from typing import cast
 
+from uvicorn import Config
+
 CHECK_SECONDS = 15.0
 MIN_BYTES = 16 * 1024
 KERNEL_BYTES = 64 * 1024
@@ -18,6 +20,7 @@ class CheckedProtocol(asyncio.Protocol):
     request costs nothing, and the peer has once or twice that time.
     """
 
+    config: Config
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     _timer: asyncio.TimerHandle
@@ -47,6 +50,20 @@ class CheckedProtocol(asyncio.Protocol):
             # is called: what becomes of it cannot be mistaken for what comes after it.
             self.transport.set_write_buffer_limits(high=0)
         self._unsent = unsent or None
+
+    def end_within_grace(self) -> None:
+        """Give up what is unsent when the server stops to wait for it.
+
+        uvloop would wait: a loop with something unsent is never closed, and the process goes on.
+        """
+        grace = self.config.timeout_graceful_shutdown
+        if grace is not None:
+            self._timer.cancel()
+            self._timer = self.loop.call_later(grace, self._give_up_unsent)
+
+    def _give_up_unsent(self) -> None:
+        if self.transport.get_write_buffer_size():
+            reset(self.transport)
 
     def resume_writing(self) -> None:
         super().resume_writing()

@@ -112,6 +112,10 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.end_within_grace()
+
     def handle_websocket_upgrade(self) -> None:
         self._timer.cancel()
         super().handle_websocket_upgrade()

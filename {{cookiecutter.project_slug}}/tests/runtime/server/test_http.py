@@ -6,14 +6,13 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import batched
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import trustme
 
 from runtime.lifespan import Lifespan
 from runtime.protocols import ProtocolRouter, Receive, Scope, Send
@@ -70,17 +69,6 @@ def service() -> Service:
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "CHECK_SECONDS", 0.1)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
-    """A file with key and certificate, and a client's context that accepts it."""
-    authority = trustme.CA()
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(file)
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return file, context
 
 
 @contextmanager
@@ -145,6 +133,18 @@ def test_client_that_does_not_read_over_tls_is_given_up(
         client.sendall(GET % b"/stream")
         wait_for_reset(client)
         assert service.left.acquire(timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("path", "grace"), [("/large", 0.2), ("/stream", 0.2), ("/wait", 0.2), ("/hello", None)]
+)
+def test_client_that_does_not_read_does_not_keep_the_server_from_its_end(
+    service: Service, path: str, grace: float | None
+) -> None:
+    with ExitStack() as clients, serving(service, timeout_graceful_shutdown=grace) as url:
+        client = clients.enter_context(connect(url, receive_buffer=4096))
+        client.sendall(GET % path.encode())
+        assert service.begun.acquire(timeout=30)
 
 
 def test_client_that_reads_slowly_gets_everything(
