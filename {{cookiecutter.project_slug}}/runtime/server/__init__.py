@@ -10,6 +10,7 @@ APPLICATION = "config.asgi:application"
 # By the names of uvicorn.Config: https://uvicorn.dev/settings/
 OPTIONS: dict[str, Any] = {
     "http": "runtime.server.http:HTTPProtocol",
+    "ws": "runtime.server.websocket:WebSocketProtocol",
     "lifespan": "on",  # With "auto" a failing start goes unnoticed.
     "timeout_graceful_shutdown": 10,
     "ws_max_size": 65_536,
