@@ -22,7 +22,8 @@ MAX_PIPELINED = 100
 class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
     """One connection.
 
-    A request line with its headers may have MAX_HEAD_BYTES, else the answer is 431. A client that
+    A request line with its headers may have MAX_HEAD_BYTES, else the answer is 431. As much of
+    chunk extensions or trailers closes the connection. A client that
     owes the rest of them is given up after one to two times CHECK_SECONDS, and so is one that
     owes the rest of a body after the answer. uvicorn's `--timeout-keep-alive` is for those that
     are silent between two requests, `runtime.bodies` for bodies that are awaited.
@@ -30,8 +31,8 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
 
     # uvicorn's `cycle` is the last request that was received; these came before and wait as well.
     _earlier: tuple[RequestResponseCycle, ...] = ()
-    # Of the head that is being received: all bytes of its reads, and those of the first read, which
-    # may have begun with the end of another message.
+    # Bytes of all reads with a part of the head that is being received, and of the first of them,
+    # which may have begun with another message. In a body: of those without a byte of the body.
     _read = 0
     _first_read = 0
     _too_much = False
@@ -41,12 +42,19 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
         scope = self.scope
         self._read += len(data)
         super().data_received(data)
-        if self.cycle is not None and self.cycle.scope is self.scope:
-            self._read = 0  # The head is complete: a request has its scope.
+        if self.cycle is not None and self.cycle.scope is self.scope:  # The head is complete.
+            if not self.cycle.more_body:
+                self._read = 0
+            elif self._read > MAX_HEAD_BYTES + len(data):
+                self.transport.close()
         elif self.scope is not scope:
             self._read = self._first_read = len(data)
         elif self._read - self._first_read > MAX_HEAD_BYTES:
             self._refuse_head()
+
+    def on_body(self, body: bytes) -> None:
+        self._read = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Begin the request, or let the parser stop at it.

@@ -104,6 +104,11 @@ def read_all(client: socket.socket) -> bytes:
     return received
 
 
+def send_without_end(client: socket.socket) -> None:
+    for _ in range(1000):
+        client.sendall(b"x" * 65_536)
+
+
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("path", ["/large", "/stream"])
@@ -180,9 +185,18 @@ def test_head_without_end_is_refused(service: Service) -> None:
     with serving(service) as url, connect(url) as client:
         client.sendall(b"GET /hello HTTP/1.1\r\nCookie: ")
         with suppress(ConnectionError):
-            for _ in range(1000):
-                client.sendall(b"x" * 65_536)
+            send_without_end(client)
         assert read_all(client).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("start", [b"1;extension=", b"1\r\nx\r\n0\r\nTrailer: "])
+def test_chunks_that_are_no_body_are_not_read_for_good(service: Service, start: bytes) -> None:
+    post = b"POST /wait HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serving(service) as url, connect(url) as client:
+        client.sendall(post + start)
+        with pytest.raises(ConnectionError):
+            send_without_end(client)
+        assert service.left.acquire(timeout=30)
 
 
 def test_large_head_is_served(service: Service) -> None:
