@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing, suppress
 from inspect import iscoroutinefunction
+from traceback import clear_frames
 from typing import IO, Any
 
 from asgiref.sync import sync_to_async
@@ -133,8 +134,10 @@ class EventLoopASGIHandler(ASGIHandler):
                         response = await self.run_get_response(request)
                         await self.send_response(response, send)
                         listener.cancel()
-                except* RequestAborted:
-                    pass
+                except* RequestAborted as left:
+                    # The group and the frame of TaskGroup.__aexit__ hold each other, and through
+                    # their traceback the response, until the garbage is collected.
+                    clear_frames(left.__traceback__)
             except BaseExceptionGroup as exception_group:
                 if len(exception_group.exceptions) == 1:
                     raise exception_group.exceptions[0] from None
