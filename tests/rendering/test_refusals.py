@@ -19,7 +19,6 @@ from tests.template import render
         ("project_slug", "django"),
         ("project_slug", "runtime"),
         ("project_name", ""),
-        ("project_name", "!!!"),
         ("project_slug", "a/b"),
         ("project_slug", "../escaped"),
         ("fan_out", "0"),
@@ -38,10 +37,15 @@ def test_bad_answer_is_refused(tmp_path: Path, prompt: str, answer: str) -> None
     rendering = render(folder, **{prompt: answer})
 
     assert rendering.status == 1
-    named = "project_slug" if answer == "!!!" else prompt
-    assert f"{named} is " in rendering.output
+    assert f"{prompt} is '" in rendering.output
     assert ", but it must be " in rendering.output
     assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+def test_path_as_slug_ends_with_the_sentence(tmp_path: Path) -> None:
+    last = render(tmp_path, project_slug="a/b").output.splitlines()[-1]
+
+    assert "project_slug is 'a/b', but it must be the name of a folder: " in last
 
 
 def test_empty_slug_is_refused_by_cookiecutter(tmp_path: Path) -> None:

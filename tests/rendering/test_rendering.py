@@ -4,13 +4,19 @@ import ast
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from cookiecutter.environment import StrictEnvironment
+from cookiecutter.prompt import render_variable
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_cookies.plugin import Cookies
 
-from tests.template import FOLDER, TEMPLATE, render
+from hooks.pre_gen_project import DEPENDENCIES, PROJECT_PACKAGES, validate_slug
+from tests.template import ANSWERS, FOLDER, TEMPLATE, render
 
 FILES_WITH_JINJA = {
     "Dockerfile",
@@ -34,6 +40,40 @@ def test_defaults_render(cookies: Cookies) -> None:
     assert result.exit_code == 0
     assert result.exception is None
     assert result.project_path.name == "async_service"
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Async Service", "async_service"),
+        ("Django", "django_service"),
+        ("9 Lives", "project_9_lives_service"),
+        ("x" * 80, "x" * 33 + "_service"),
+        ("!!!", "async_service"),
+        ("東京", "dong_jing_service"),
+    ],
+)
+def test_slug_comes_from_the_name(name: str, slug: str) -> None:
+    assert derived_slug(name) == slug
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_name_gives_a_slug_that_is_accepted(name: str) -> None:
+    validate_slug("project_slug", derived_slug(name))
+
+
+def test_no_derived_slug_is_taken() -> None:
+    taken = sys.stdlib_module_names | DEPENDENCIES | PROJECT_PACKAGES
+
+    assert not [name for name in taken if name.endswith("_service")]
+
+
+def derived_slug(name: str) -> str:
+    """Return the slug that Cookiecutter proposes for a project of this name."""
+    slug: str = render_variable(
+        StrictEnvironment(), ANSWERS["project_slug"], {"project_name": name}
+    )
+    return slug
 
 
 def test_no_jinja_is_left(cookies: Cookies) -> None:
