@@ -2,13 +2,16 @@
 
 1. Refuse a bad or busy port, and a machine without a Python that the project accepts.
 2. Render the template with the answers PROJECT_NAME, FAN_OUT and UPSTREAM_URL of the environment.
-3. Print the URLs and become `make run` inside the project, so that Ctrl-C reaches the server.
+3. Refuse to overwrite files that were changed since they were last rendered.
+4. Print the URLs and become `make run` inside the project, so that Ctrl-C reaches the server.
 """
 
 import logging
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import findpython
@@ -16,6 +19,7 @@ from cookiecutter.exceptions import CookiecutterException
 from cookiecutter.main import cookiecutter
 
 TEMPLATE = Path(__file__).resolve().parent.parent
+DEMO = TEMPLATE / "build" / "demo"
 OLDEST_PYTHON = (3, 12)
 ANSWERS = ("PROJECT_NAME", "FAN_OUT", "UPSTREAM_URL")
 
@@ -48,21 +52,55 @@ def refuse_missing_python() -> None:
         sys.exit(f"No Python >= {oldest} was found, and the project needs one: install it first.")
 
 
-def render() -> Path:
-    """Render the project and return its folder; exit with the hook's sentence on a bad answer."""
+def render(folder: Path) -> Path:
+    """Render into `folder`. Returns the project; exits with the hook's sentence on a bad answer."""
     logging.getLogger("cookiecutter").setLevel(logging.CRITICAL)  # It logs tracebacks of hooks.
     answers = {name.lower(): os.environ[name] for name in ANSWERS if name in os.environ}
     try:
-        folder = cookiecutter(
-            str(TEMPLATE),
-            no_input=True,
-            extra_context=answers,
-            output_dir=str(TEMPLATE / "build" / "demo"),
-            overwrite_if_exists=True,
+        rendered = cookiecutter(
+            str(TEMPLATE), no_input=True, extra_context=answers, output_dir=str(folder)
         )
     except CookiecutterException:
         sys.exit(1)
-    return Path(folder)
+    return Path(rendered)
+
+
+def take_over(rendered: Path, demo: Path) -> Path:
+    """Copy what was rendered to the folder of the same name in `demo`, and return that one.
+
+    Its `.env` stays, and so does all that was never rendered, such as the virtualenv. Exit with
+    one sentence when it would overwrite a file that was never rendered like that.
+    """
+    project, last = demo / rendered.name, demo / ".last" / rendered.name
+    if changed := changed_files(project, last, rendered):
+        place = os.path.relpath(project)
+        sys.exit(
+            f"Rendering would overwrite your changes in {place}: {', '.join(changed[:5])}."
+            f" Serve it as it is with make -C {place} run, or move the folder."
+        )
+    if (project / ".env").exists():
+        (rendered / ".env").unlink()
+    shutil.copytree(rendered, project, dirs_exist_ok=True)
+    shutil.rmtree(last, ignore_errors=True)
+    shutil.move(rendered, last)
+    return project
+
+
+def changed_files(project: Path, last: Path, rendered: Path) -> list[str]:
+    """Return which rendered files, `.env` aside, the project has unlike both renderings."""
+    names = [file.relative_to(rendered) for file in rendered.rglob("*")]
+    return sorted(
+        name.as_posix()
+        for name in names
+        if (project / name).is_file()
+        and name != Path(".env")
+        and not any(same(project / name, folder / name) for folder in (last, rendered))
+    )
+
+
+def same(file: Path, other: Path) -> bool:
+    """Return whether both are there and hold the same bytes."""
+    return other.is_file() and file.read_bytes() == other.read_bytes()
 
 
 def main() -> None:
@@ -70,7 +108,9 @@ def main() -> None:
     port = os.environ.get("PORT", "8000")
     refuse_busy_port(port)
     refuse_missing_python()
-    project = render()
+    with tempfile.TemporaryDirectory() as folder:
+        project = take_over(render(Path(folder)), DEMO)
+    print(f"Rendered into {os.path.relpath(project)}; make installs and serves it:")
     for path in ("/", "/sync/api/?task_id=1", "/async/api_aggregated/", "/admin/"):
         print(f"  http://127.0.0.1:{port}{path}")
     print("Ctrl-C ends it.", flush=True)

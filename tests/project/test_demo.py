@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 from tests.project.serving import get, get_when_listening
 from tests.template import ENVIRONMENT, TEMPLATE
@@ -41,6 +42,9 @@ def test_demo_serves_until_interrupted() -> None:
 
     assert f"  http://127.0.0.1:{port}/async/api_aggregated/\n" in output
     assert "<h1>Demo Under Test</h1>" in home
+    assert (
+        "Rendered into build/demo/demo_under_test_service; make installs and serves it:\n" in output
+    )
     tasks = [response["task_id"] for response in json.loads(aggregated)["responses"]]
     assert tasks == ["0", "1", "2", "3"]
     assert "Application shutdown complete" in rest
@@ -82,3 +86,49 @@ def test_missing_python_is_refused_in_one_sentence() -> None:
     assert refusal.stderr == (
         "No Python >= 9.9 was found, and the project needs one: install it first.\n"
     )
+
+
+def render_demo(demo: Path, **answers: str) -> str:
+    """Render into the folder `demo` as `make demo` does, and return what was said on refusal."""
+    script = (
+        "import sys, tempfile\n"
+        "from pathlib import Path\n"
+        "from scripts import demo\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    demo.take_over(demo.render(Path(folder)), Path(sys.argv[1]))\n"
+    )
+    done = subprocess.run(
+        [TEMPLATE / ".tools" / "bin" / "python", "-c", script, demo],
+        cwd=TEMPLATE,
+        env=ENVIRONMENT | answers,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr
+
+
+def test_demo_takes_other_answers_and_keeps_the_secret(tmp_path: Path) -> None:
+    assert render_demo(tmp_path, FAN_OUT="3") == ""
+    project = tmp_path / "async_service"
+    with (project / ".env").open("a") as file:
+        file.write("PORT=9000\n")
+    secret = (project / ".env").read_text()
+
+    assert render_demo(tmp_path, FAN_OUT="4") == ""
+
+    assert '"AGGREGATOR_FAN_OUT", 4' in (project / "config" / "settings.py").read_text()
+    assert (project / ".env").read_text() == secret
+
+
+def test_demo_refuses_to_overwrite_changes(tmp_path: Path) -> None:
+    render_demo(tmp_path)
+    readme = tmp_path / "async_service" / "README.md"
+    readme.write_text("Mine.")
+
+    refusal = render_demo(tmp_path)
+
+    assert refusal.startswith("Rendering would overwrite your changes in ")
+    assert "/async_service: README.md. Serve it as it is with make -C " in refusal
+    assert len(refusal.splitlines()) == 1
+    assert readme.read_text() == "Mine."
