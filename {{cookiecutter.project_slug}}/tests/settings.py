@@ -1,19 +1,28 @@
-"""The project's settings for a test run: no `.env` of a developer, nothing to collect first."""
+"""The project's settings for a test run: nothing of a developer's, nothing to collect first."""
 
 import os
+from pathlib import Path
 
-os.environ.setdefault("ENV_FILE", os.devnull)
+TEST_DATABASE = Path(__file__).resolve().parent.parent / "test.sqlite3"
+
+# Whatever the shell has set; processes that a test starts may be given other values.
+if "PYTEST_CURRENT_TEST" not in os.environ:
+    os.environ |= {
+        "ENV_FILE": os.devnull,
+        "DATABASE_URL": f"sqlite:///{TEST_DATABASE}",
+        "REDIS_URL": "",
+    }
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for")
 os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
 os.environ.setdefault("HTTPS_ONLY", "false")
 os.environ.setdefault("JOBS_EMBEDDED", "false")
 os.environ.setdefault("AGGREGATOR_MAX_FAN_OUT", "1000")
 
-from config.settings import *  # noqa: F403
-from config.settings import BASE_DIR, DATABASES
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES  # noqa: E402
 
 # In a file, so that each thread has a connection of its own, as with a database server.
-DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
+DATABASES["default"]["TEST"] = {"NAME": TEST_DATABASE}
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
