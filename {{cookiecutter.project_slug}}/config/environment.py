@@ -128,7 +128,8 @@ def database(name: str, default: str) -> dict[str, Any]:
     """
     url = text(name, default)
     accepted = "a URL such as postgres://user:password@host:5432/name"
-    if url.partition("://")[0] not in Env.DB_SCHEMES:
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in Env.DB_SCHEMES:
         raise InvalidSetting(name, url, accepted)
     try:
         config: dict[str, Any] = Env.db_url_config(url)

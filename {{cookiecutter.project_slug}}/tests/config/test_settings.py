@@ -250,6 +250,7 @@ def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         ("JOBS_LEASE_SECONDS", "0", "a number of seconds, above zero"),
         ("JOBS_GRACE_SECONDS", "-1", "a number of seconds, zero or more"),
         ("DATABASE_URL", "db.sqlite3", "a URL such as"),
+        ("DATABASE_URL", "mysql", "a URL such as"),
         ("DATABASE_URL", "nosuch://host/name", "a URL such as"),
         ("DATABASE_URL", "postgres://host:port/name", "a URL such as"),
         ("REDIS_URL", "localhost:6379", "a URL such as redis://"),
