@@ -37,6 +37,19 @@ def test_production_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert values["STORAGES"]["staticfiles"]["BACKEND"] == "runtime.static.StaticFilesStorage"
 
 
+def test_hsts_is_for_this_host_alone_unless_the_owner_widens_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "example.com"}
+    names = ("SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD")
+
+    narrow = settings(monkeypatch, **production)
+    wide = settings(monkeypatch, **production, HSTS_INCLUDE_SUBDOMAINS="true", HSTS_PRELOAD="true")
+
+    assert [narrow[name] for name in names] == [False, False]
+    assert [wide[name] for name in names] == [True, True]
+
+
 def test_development_accepts_the_example_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     values = settings(monkeypatch, DEBUG="true", SECRET_KEY="change-me")
 
@@ -211,6 +224,8 @@ def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PORT", "65536", "a whole number from 1 to 65535"),
         ("PORT", "http", "a whole number from 1 to 65535"),
         ("HSTS_SECONDS", "-1", "a whole number from 1 to 63072000"),
+        ("HSTS_INCLUDE_SUBDOMAINS", "all", "true or false"),
+        ("HSTS_PRELOAD", "31536000", "true or false"),
         ("SYNC_API_DELAY", "-0.1", "a number of seconds, zero or more"),
         ("SYNC_API_DELAY", "soon", "a number of seconds, zero or more"),
         ("SYNC_API_DELAY", "inf", "a number of seconds, zero or more"),
