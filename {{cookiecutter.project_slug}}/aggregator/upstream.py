@@ -11,6 +11,7 @@ import msgspec
 from django.conf import settings
 
 from runtime.http import BadResponseError, HTTPClientError
+from runtime.protocols import served_port
 
 LARGE_BODY = 64 * 1024
 
@@ -20,7 +21,7 @@ type Outcome = bytes | HTTPClientError
 
 def upstream_url() -> str:
     """Return ``settings.AGGREGATOR_UPSTREAM_URL`` or, where it is empty, our own sync API."""
-    return settings.AGGREGATOR_UPSTREAM_URL or f"http://127.0.0.1:{settings.PORT}/sync/api/"
+    return settings.AGGREGATOR_UPSTREAM_URL or f"http://127.0.0.1:{served_port()}/sync/api/"
 
 
 @lru_cache(maxsize=16)

@@ -6,12 +6,22 @@ from typing import Any, Concatenate
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from django.conf import settings
+
 type Scope = dict[str, Any]
 type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 type Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 type View[**P] = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
 """An async view of Django."""
+
+
+_served_port: int | None = None
+
+
+def served_port() -> int:
+    """Return the TCP port that clients of this process came to; before any came, `PORT`."""
+    return _served_port or settings.PORT
 
 
 class ProtocolRouter:
@@ -29,6 +39,9 @@ class ProtocolRouter:
         Raises:
             ValueError: no application speaks the protocol, as the ASGI specification asks.
         """
+        global _served_port
+        _, port = scope.get("server") or (None, None)
+        _served_port = port or _served_port
         protocol = scope["type"]
         if application := self.applications.get(protocol):
             await application(scope, receive, send)

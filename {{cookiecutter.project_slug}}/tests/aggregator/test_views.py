@@ -4,7 +4,6 @@ import re
 from reprlib import repr as short_repr
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -55,7 +54,6 @@ async def test_only_get_and_head(async_client: AsyncClient, path: str, method: s
 
 
 async def test_default_upstream_is_our_own_sync_api(live_url: str, settings: Settings) -> None:
-    settings.PORT = urlsplit(live_url).port
     settings.SYNC_API_DELAY = 0
     response = await ask(live_url + AGGREGATED)
     assert response.status_code == 200

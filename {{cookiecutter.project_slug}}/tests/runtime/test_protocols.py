@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
-from runtime.protocols import ProtocolRouter
+from runtime.protocols import ProtocolRouter, served_port
 
 
 async def receive() -> Any:
@@ -42,3 +43,23 @@ async def test_each_protocol_has_its_application() -> None:
     await ProtocolRouter(http=application)({"type": "http"}, receive, send)
 
     assert spoken == ["http"]
+
+
+async def test_port_that_is_served_is_the_one_that_clients_came_to(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        """Answer nothing."""
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    monkeypatch.setattr("runtime.protocols._served_port", None)
+    settings.PORT = 8000
+    router = ProtocolRouter(http=application)
+    ports = []
+    for server in (None, ("127.0.0.1", 9000), ("/run/service.sock", None)):
+        await router({"type": "http", "server": server}, receive, send)
+        ports.append(served_port())
+
+    assert ports == [8000, 9000, 9000]
