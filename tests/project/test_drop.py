@@ -9,9 +9,12 @@ from tests.template import python, run
 
 # Each with those that have to be dropped before it.
 FEATURES = {"aggregator": ["jobs", "live"], "jobs": [], "live": ["jobs"]}
-# With all dropped, everything runs. Else the runtime, which knows no feature, is not tested once
-# more, and so the floor of the coverage is not reached.
-SHORTER = {feature: ["--no-cov", "--ignore=tests/runtime"] for feature in ("jobs", "live")}
+# With all dropped, everything runs. Else the runtime, which knows no feature, is not tested again.
+OPTIONS = {
+    "aggregator": ["--cov", "--cov-fail-under=100"],
+    "jobs": ["--ignore=tests/runtime"],
+    "live": ["--ignore=tests/runtime"],
+}
 
 
 @pytest.mark.parametrize("feature", FEATURES)
@@ -27,7 +30,7 @@ def test_feature_can_be_dropped(project: Path, tmp_path: Path, feature: str) -> 
         drop(rest, app)
 
     assert feature not in [path.name for path in rest.iterdir()]
-    run(rest, str(python(project)), "-m", "pytest", *SHORTER.get(feature, []))
+    run(rest, str(python(project)), "-m", "pytest", *OPTIONS[feature])
     run(rest, str(python(project)), "-m", "ruff", "check")
     run(rest, str(python(project)), "-m", "mypy", ".")
 
