@@ -71,13 +71,13 @@ def seconds(name: str, default: float, *, zero: bool = False) -> float:
     return seconds
 
 
-def rate(name: str) -> tuple[int, int] | None:
+def rate(name: str, default: str = "") -> tuple[int, int] | None:
     """Return how many requests in how many seconds, or None for an empty text.
 
     Raises:
         InvalidSetting: the text is no such rate.
     """
-    value = text(name)
+    value = text(name, default)
     if not value:
         return None
     match = re.fullmatch(r"([1-9][0-9]{0,5})/(second|minute|hour)", value)

@@ -99,6 +99,7 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 
+LOGIN_RATE_LIMIT = env.rate("LOGIN_RATE_LIMIT", "10/minute")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}
     for validator in (

@@ -250,6 +250,7 @@ def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AGGREGATOR_RATE_LIMIT", "100", "a rate such as"),
         ("AGGREGATOR_RATE_LIMIT", "0/second", "a rate such as"),
         ("AGGREGATOR_RATE_LIMIT", "1/fortnight", "a rate such as"),
+        ("LOGIN_RATE_LIMIT", "never", "a rate such as"),
         ("BACKGROUND_LIMIT", "0", "a whole number from 1 to 10000"),
         ("LOG_FORMAT", "xml", "console or json"),
         ("LOG_LEVEL", "verbose", "debug or info or warning or error"),
