@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,15 @@ def test_references_between_manifests_hold(
     budget = manifests["PodDisruptionBudget", "web"]["spec"]
     service = manifests["Service", "web"]["spec"]
     target = manifests["HorizontalPodAutoscaler", "web"]["spec"]["scaleTargetRef"]
+    policy = manifests["NetworkPolicy", "web"]["spec"]
     assert web["selector"]["matchLabels"] == labels == service["selector"]
+    assert policy["podSelector"]["matchLabels"] == labels
     assert budget["selector"]["matchLabels"] == labels
     assert (target["kind"], target["name"]) in manifests
     assert "replicas" not in web
     (port,) = web["template"]["spec"]["containers"][0]["ports"]
     assert service["ports"][0]["targetPort"] == port["name"]
+    assert policy["ingress"][0]["ports"] == [{"port": port["name"]}]
 
 
 def test_pods_are_hardened(manifests: dict[tuple[str, str], Any]) -> None:
@@ -182,6 +186,29 @@ def test_settings_are_those_of_the_readme(rendered: Path, compose: dict[str, Any
 
     assert named <= set(compose["web"]["environment"])
     assert all(f"`{name}`" in readme for name in compose["worker"]["environment"])
+
+
+def test_only_the_proxy_may_say_who_a_client_is(rendered: Path, compose: dict[str, Any]) -> None:
+    networks = yaml.safe_load((rendered / "compose.yaml").read_text())["networks"]
+    (edge,) = networks["edge"]["ipam"]["config"]
+    proxy = ip_address(compose["proxy"]["networks"]["edge"]["ipv4_address"])
+    lines = (rendered / "deploy" / "kubernetes" / "settings.env").read_text().splitlines()
+
+    assert compose["web"]["environment"]["FORWARDED_ALLOW_IPS"] == str(proxy)
+    assert proxy in ip_network(edge["subnet"])
+    assert proxy not in ip_network(edge["ip_range"])
+    assert [name for name, one in compose.items() if "edge" in one.get("networks", [])] == [
+        "proxy",
+        "web",
+    ]
+    assert "FORWARDED_ALLOW_IPS=192.0.2.10" in lines  # Of nobody (RFC 5737), until it is set.
+
+
+def test_full_redis_evicts_what_would_expire(compose: dict[str, Any]) -> None:
+    command = compose["redis"]["command"]
+
+    assert command[command.index("--maxmemory-policy") + 1] == "volatile-lru"
+    assert command[command.index("--maxmemory") + 1] == "256mb"
 
 
 def test_probes_ask_what_the_project_answers(
