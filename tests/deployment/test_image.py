@@ -23,7 +23,7 @@ INSTALLED = """
 import sys, importlib.util
 print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name)))
 """
-HAS_LEASE = "from jobs.models import Lease; Lease.objects.get()"
+WORKER = ["python", "manage.py", "jobs_worker", "--heartbeat", "/tmp/heartbeat"]  # noqa: S108
 MIGRATE = ["python", "manage.py", "migrate"]
 
 
@@ -78,8 +78,8 @@ def test_answers_and_ends_by_sigterm(image: Stage, web: Container) -> None:
 
 def test_worker_ends_by_sigterm(image: Stage, tmp_path: Path) -> None:
     assert run(image, tmp_path, *MIGRATE)[0] == 0
-    with container(image, tmp_path, "python", "manage.py", "jobs_worker", **SETTINGS) as worker:
-        wait_until(worker, "python", "manage.py", "shell", "--command", HAS_LEASE)
+    with container(image, tmp_path, *WORKER, **SETTINGS) as worker:
+        wait_until(worker, "sh", "-c", f'test -n "$(find {WORKER[-1]} -mmin -1)"')
         worker.send("TERM")
         assert worker.wait() == 0
 

@@ -1,8 +1,10 @@
 """The Dockerfile, compose.yaml and the Kubernetes manifests: valid, and of one mind."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
@@ -230,6 +232,29 @@ def test_probes_ask_what_the_project_answers(
         (host,) = get["httpHeaders"]
         assert host["name"] == "Host"
         assert host["value"] in hosts.split(",")
+
+
+def test_worker_is_alive_while_its_heartbeat_is_fresh(
+    compose: dict[str, Any], manifests: dict[tuple[str, str], Any], tmp_path: Path
+) -> None:
+    (worker,) = manifests["Deployment", "worker"]["spec"]["template"]["spec"]["containers"]
+    probe = worker["livenessProbe"]["exec"]["command"]
+    heartbeat = tmp_path / "heartbeat"
+    here = [part.replace(worker["command"][-1], str(heartbeat)) for part in probe]
+
+    def passes() -> bool:
+        return subprocess.run(here, capture_output=True, check=False).returncode == 0
+
+    assert worker["command"][-2] == "--heartbeat"
+    assert [part.replace("$$", "$") for part in compose["worker"]["healthcheck"]["test"]] == [
+        "CMD",
+        *probe,
+    ]
+    assert not passes()
+    heartbeat.touch()
+    assert passes()
+    os.utime(heartbeat, (1, 1))
+    assert not passes()
 
 
 def test_port_is_the_same_everywhere(
