@@ -1,4 +1,4 @@
-"""The jobs of this project. A job may run more than once: see the README."""
+"""The jobs of this project. A job may run more than once: see docs/jobs.md."""
 
 import asyncio
 import json

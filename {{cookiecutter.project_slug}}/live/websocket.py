@@ -1,4 +1,4 @@
-"""Runs over a WebSocket: messages in, reports out (RFC 6455). The README describes both.
+"""Runs over a WebSocket: messages in, reports out (RFC 6455). docs/answers.md describes both.
 
 This is a plain ASGI application: a consumer of channels goes through a thread for each message.
 """
