@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Concatenate
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-
-from django.conf import settings
 
 type Scope = dict[str, Any]
 type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
