@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -19,7 +20,7 @@ from soak.upstream import upstream
 from soak.visitors import Aggregations, Jobs, aggregate, enqueue
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
-WARM_UP = 20.0
+WARM_UP = 30.0
 SILENCE = 20.0
 # Longer than every timeout of the project: what was held is released by then.
 CALM = 90.0
@@ -44,7 +45,10 @@ async def soak(project: Path, minutes: float, log_file: Path) -> Outcome:
 async def run(
     servers: Sequence[Process], proxy: Link, database_url: str, minutes: float
 ) -> Outcome:
-    """Let visitors come all the time, and everything else between two quiet spells."""
+    """Let visitors come all the time, and attack them between two quiet spells.
+
+    Before the first, a short attack lets pools and threads grow to the size they work with.
+    """
     figures = Figures(servers, database_url)
     aggregations, jobs = Aggregations(), Jobs()
     counts: Counts = Counter()
@@ -53,7 +57,10 @@ async def run(
             group.create_task(aggregate(servers, aggregations)),
             group.create_task(enqueue(servers, jobs)),
         ]
-        await asyncio.sleep(WARM_UP)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WARM_UP):
+                await attack(servers, Counter())
+        await asyncio.sleep(CALM)
         begin = await figures.sample()
         watching = group.create_task(figures.watch())
         attacking = group.create_task(attack(servers, counts))

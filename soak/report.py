@@ -9,7 +9,7 @@ from soak.attacks import Counts
 from soak.figures import Sample
 from soak.visitors import Aggregations, Jobs
 
-MEMORY_RATIO = 1.5
+MEMORY_RATIO = 1.25
 COMMAND = "make soak"
 
 

@@ -42,10 +42,11 @@ async def informational(writer: asyncio.StreamWriter) -> None:
 
 async def one_byte_chunks(writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    writer.write(b'1\r\n"\r\n')
     for _ in range(100_000):
-        writer.write(b"1\r\n1\r\n")
+        writer.write(b"1\r\nx\r\n")
         await writer.drain()
-    writer.write(b"0\r\n\r\n")
+    writer.write(b'1\r\n"\r\n0\r\n\r\n')
 
 
 async def endless(writer: asyncio.StreamWriter) -> None:
