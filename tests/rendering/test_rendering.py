@@ -27,7 +27,14 @@ FILES_WITH_JINJA = {
     "docs/running.md",
     "pyproject.toml",
 }
-COPIED = {"live/templates/live/page.html", ".github/workflows/ci.yml"}
+# What these hold is Django's or GitHub's, and is copied as it is.
+COPIED = {
+    ".github/workflows/ci.yml",
+    "live/templates/live/page.html",
+    "tests/live/test_run_stream.py",
+    "tests/runtime/handler/database.py",
+    "tests/runtime/handler/test_errors.py",
+}
 
 
 def files(project: Path) -> list[Path]:

@@ -30,7 +30,7 @@ def check_project() -> None:
         BaseCommand().check(databases=[])  # A server starts without its database: see `readyz`.
     finally:
         connections.close_all()  # A check of a third party may use one, and this thread is over.
-    storage = staticfiles_storage
+    storage: object = staticfiles_storage
     if isinstance(storage, ManifestFilesMixin) and storage.read_manifest() is None:
         raise ImproperlyConfigured(
             f"There are no collected static files in {settings.STATIC_ROOT}:"

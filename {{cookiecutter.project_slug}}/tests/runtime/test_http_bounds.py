@@ -5,7 +5,14 @@ import asyncio
 import pytest
 from pytest_django import Settings
 
-from runtime.http import MAX_HEAD, BadResponseError, shared_http_client
+from runtime.http import (
+    MAX_HEAD,
+    BadResponseError,
+    BodyQuota,
+    QuotaExceededError,
+    http_client,
+    shared_http_client,
+)
 from tests.runtime.calls import get, hello
 from tests.servers import Answer, Call, serve_upstream
 
@@ -109,3 +116,20 @@ async def test_loop_goes_on_between_the_pieces_of_a_body(monkeypatch: pytest.Mon
         assert await get(upstream.url) == b"x" * 5_000
         counting.cancel()
     assert turns > 50
+
+
+@pytest.mark.usefixtures("transport")
+async def test_bodies_of_calls_share_a_quota_and_one_that_is_cut_off_uses_none() -> None:
+    quota = BodyQuota(15)
+
+    async with serve_upstream(hello) as upstream, http_client() as client:
+
+        async def call(max_bytes: int) -> bytes:
+            return await client.get(upstream.url, timeout=5, max_bytes=max_bytes, quota=quota)
+
+        assert await call(max_bytes=100) == b'"hello"'
+        with pytest.raises(BadResponseError):
+            await call(max_bytes=1)
+        assert await call(max_bytes=100) == b'"hello"'
+        with pytest.raises(QuotaExceededError, match="larger than 15 bytes together"):
+            await call(max_bytes=100)

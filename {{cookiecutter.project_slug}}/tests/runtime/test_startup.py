@@ -4,8 +4,9 @@ from pathlib import Path
 
 from pytest_django import Settings
 
+from runtime.lifespan import Lifespan
 from runtime.startup import checked_project
-from tests.runtime.test_lifespan import Lifespan, Server
+from tests.runtime.test_lifespan import Server
 from tests.servers import serve_process
 
 MANIFEST_STORAGE = {"staticfiles": {"BACKEND": "runtime.static.StaticFilesStorage"}}
@@ -42,7 +43,7 @@ async def test_failing_system_check_fails_the_start_in_its_own_words(settings: S
     answer = await started()
 
     assert answer["type"] == "lifespan.startup.failed"
-    assert "(urls.E009)" in answer["message"]
+    assert "(urls.E007)" in answer["message"]
     assert "Traceback" not in answer["message"]
 
 

@@ -1,5 +1,7 @@
 """The project's application with answers, and an error page, that come from the database."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
@@ -32,9 +34,7 @@ def large(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns += [path("one/", small), path("large/", large)]
-[engine] = settings.TEMPLATES
-engine["APP_DIRS"] = False
-engine["OPTIONS"]["context_processors"] += ["tests.runtime.handler.database.context"]
-engine["OPTIONS"]["loaders"] = [
-    ("django.template.loaders.locmem.Loader", {"404.html": "{{ one }}"})
-]
+options: Any = settings.TEMPLATES[0]["OPTIONS"]
+options["context_processors"] += ["tests.runtime.handler.database.context"]
+options["loaders"] = [("django.template.loaders.locmem.Loader", {"404.html": "{{ one }}"})]
+settings.TEMPLATES[0]["APP_DIRS"] = False

@@ -1,6 +1,12 @@
-"""A URLconf that a system check refuses: its view is a class, not `View.as_view()`."""
+"""A URLconf that a system check refuses: its error handler takes no arguments."""
 
-from django.urls import path
-from django.views import View
+from django.http import HttpResponse
+from django.urls import URLPattern
 
-urlpatterns = [path("page/", View)]  # type: ignore[call-overload]
+
+def handler404() -> HttpResponse:
+    """Answer an unknown URL, which Django would call with two arguments."""
+    return HttpResponse(status=404)
+
+
+urlpatterns: list[URLPattern] = []
