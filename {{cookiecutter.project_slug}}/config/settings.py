@@ -10,7 +10,6 @@ from django.utils.csp import CSP
 
 from config import environment as env
 from config.environment import InvalidSetting
-from runtime.database import check_connection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_file(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -130,9 +129,17 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    from runtime.postgres import BoundedConnection, check_connection
+
     pool_timeout = env.seconds("DATABASE_POOL_TIMEOUT", 10.0)
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
+        # Ten seconds without a sign of the server's kernel end a connection:
+        # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-TCP-USER-TIMEOUT
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
         **DATABASES["default"].get("OPTIONS", {}),
         # https://www.psycopg.org/psycopg3/docs/api/pool.html
         "pool": {
@@ -142,6 +149,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
             # The pause between attempts doubles up to this, and the database may be back meanwhile.
             "reconnect_timeout": pool_timeout,
             "check": check_connection,
+            "connection_class": BoundedConnection,
         },
     }
 
@@ -151,15 +159,19 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 REDIS_URL = env.redis_url("REDIS_URL")
 
 if REDIS_URL:
+    # A connection that was kept may have gone silent: its command is tried once more on a new one.
+    redis_options = {"socket_connect_timeout": 3, "socket_timeout": 3, "retry_on_timeout": True}
     CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": redis_options,
+        }
     }
     CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            # It waits for messages 5 s at a time, which is redis-py's own limit for an answer:
-            # https://github.com/django/channels_redis/issues/422
-            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 15}]},
+            "BACKEND": "runtime.channel_layer.BoundedRedisChannelLayer",
+            "CONFIG": {"hosts": [{"address": REDIS_URL, **redis_options}]},
         }
     }
 else:

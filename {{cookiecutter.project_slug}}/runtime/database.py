@@ -1,16 +1,55 @@
-"""The pools of database connections that the requests of a process share."""
-
-from __future__ import annotations
+"""Database connections: those that requests share, and those that no request can take."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from typing import Any
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
-if TYPE_CHECKING:
-    from psycopg import Connection
+OWN_POOL = {"max_size": 1, "timeout": 5.0, "reconnect_timeout": 5.0, "num_workers": 1}
+
+_own_names: set[str] = set()
+
+
+class DatabaseThread:
+    """A thread with a database connection for what must not wait until requests release theirs.
+
+    On PostgreSQL the connection is kept open, in a pool of one, and every query on it is bounded.
+    """
+
+    def __init__(self, name: str) -> None:
+        _own_names.add(name)
+        self._name = name
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def run[**P, R](
+        self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Await `function(*args, **kwargs)` on the thread, after the calls that wait already."""
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, call)
+
+    def _run[R](self, call: Callable[[], R]) -> R:
+        with closing(own_connection(self._name)) as connection:
+            connections[DEFAULT_DB_ALIAS] = connection
+            try:
+                return call()
+            finally:
+                del connections[DEFAULT_DB_ALIAS]
+
+
+def own_connection(name: str) -> Any:
+    """Return a connection to the default database that is not of the requests' pool."""
+    connection = connections[DEFAULT_DB_ALIAS].copy(name)
+    if pool := connection.settings_dict["OPTIONS"].get("pool"):
+        # psycopg is an extra: without PostgreSQL it may not be installed.
+        from runtime.postgres import OwnConnection
+
+        pool |= OWN_POOL | {"connection_class": OwnConnection}
+    return connection
 
 
 @asynccontextmanager
@@ -24,23 +63,6 @@ async def database_pools() -> AsyncIterator[None]:
 
 def close_pools() -> None:
     """Close the connections that wait in the pools, and end the pools' threads."""
-    for connection in connections.all():
+    for connection in (*connections.all(), *map(own_connection, _own_names)):
         if hasattr(connection, "close_pool"):
             connection.close_pool()
-
-
-def check_connection(connection: Connection[Any]) -> None:
-    """Raise an error if a pool's connection is lost, before a request borrows it.
-
-    All that wait in the pool are then looked at: a database that went away took them all with it,
-    and the pool waits longer after each one that it finds lost by itself.
-    """
-    from psycopg import Error
-    from psycopg_pool import ConnectionPool
-
-    pool: Any = connection._pool
-    try:
-        ConnectionPool.check_connection(connection)
-    except Error:
-        pool.check()
-        raise

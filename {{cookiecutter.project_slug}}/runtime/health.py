@@ -2,21 +2,25 @@
 
 import asyncio
 import logging
+from contextvars import Context
+from weakref import WeakKeyDictionary
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from runtime.origins import circuits
+from runtime.database import DatabaseThread
 from runtime.redis import redis_client
-from runtime.threads import release_thread
+from runtime.threads import request_thread
 
 DATABASE_SECONDS = 2.0
 
+type Parts = dict[str, str]
+
 logger = logging.getLogger(__name__)
+database = DatabaseThread("probes")
 
 
 @require_safe
@@ -31,35 +35,49 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Readiness: 200 when the parts that the process needs can be reached, else 503.
 
-    Answers `{"status": "ok" | "degraded" | "unavailable", "parts": {"database": "ok" |
-    "unreachable", "redis": ...}, "circuits": {origin: "closed" | "open" | "half_open"}}` within
-    seconds, whatever the parts do; `redis` is there with `REDIS_URL`.
+    Answers `{"status": "ok" | "degraded" | "unavailable", "parts": {"database": "ok" | "busy" |
+    "unreachable", "redis": ...}}` within seconds, whatever the parts do; `redis` is there with
+    `REDIS_URL`. Needs none of the requests' threads and connections.
 
     Without its database the process is unavailable. Without its Redis it is degraded, and still
-    ready: most requests need none, and the other processes miss the same Redis. Nor does an open
-    circuit make it unready: the requests would go to a process that asks the same server.
+    ready: most requests need none, and the other processes miss the same Redis. So it is while
+    requests wait in line for a thread or a connection to the database (`busy`).
     """
-    parts = {"database": await _database()}
-    if settings.REDIS_URL:
-        parts["redis"] = await _redis()
-    ready = parts["database"] == "ok"
+    parts = await _parts()
+    if parts["database"] == "ok" and _requests_wait():
+        parts = parts | {"database": "busy"}
+    ready = parts["database"] != "unreachable"
     whole = set(parts.values()) == {"ok"}
     return JsonResponse(
         {
             "status": "unavailable" if not ready else "ok" if whole else "degraded",
             "parts": parts,
-            "circuits": circuits(),
         },
         status=200 if ready else 503,
     )
 
 
+async def _parts() -> Parts:
+    """Look at the parts, once for all probes that come meanwhile."""
+    loop = asyncio.get_running_loop()
+    look = _looks.get(loop)
+    if look is None or look.done():
+        look = _looks[loop] = loop.create_task(_look(), context=Context())
+    return await asyncio.shield(look)
+
+
+async def _look() -> Parts:
+    parts = {"database": await _database()}
+    if settings.REDIS_URL:
+        parts["redis"] = await _redis()
+    return parts
+
+
 async def _database() -> str:
     try:
         async with asyncio.timeout(DATABASE_SECONDS):
-            await sync_to_async(_select_one)()
+            await database.run(_select_one)
     except TimeoutError:
-        release_thread()  # It goes on waiting for the database, but not for this request.
         logger.warning("The database has not answered within %g s", DATABASE_SECONDS)
         return "unreachable"
     except DatabaseError:
@@ -73,6 +91,14 @@ def _select_one() -> None:
         cursor.execute("SELECT 1")
 
 
+def _requests_wait() -> bool:
+    thread = request_thread()
+    pool = getattr(connections["default"], "pool", None)
+    return bool(
+        (thread and thread.pool_exhausted) or (pool and pool.get_stats().get("requests_waiting"))
+    )
+
+
 async def _redis() -> str:
     from redis import RedisError
 
@@ -83,3 +109,6 @@ async def _redis() -> str:
         logger.warning("Redis cannot be reached", exc_info=True)
         return "unreachable"
     return "ok"
+
+
+_looks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Parts]] = WeakKeyDictionary()

@@ -26,6 +26,11 @@ class SyncThreads(Executor):
         self._line: deque[Call] = deque()
         self._free = limit
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether calls wait in line."""
+        return bool(self._line)
+
     def submit[**P, R](self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         future: Future[R] = Future()
         self._line.append((future, partial(fn, *args, **kwargs)))

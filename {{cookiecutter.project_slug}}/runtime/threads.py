@@ -11,6 +11,8 @@ from typing import Any, Self
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections, connections, reset_queries
 
+from runtime.thread_pool import SyncThreads
+
 logger = logging.getLogger(__name__)
 
 type Calls = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
@@ -41,6 +43,11 @@ class RequestThread(Executor):
     def taken(self) -> bool:
         """Whether a thread is held, as opposed to not needed yet or still waited for."""
         return self._lease is not None and (self._lease.running() or self._lease.done())
+
+    @property
+    def pool_exhausted(self) -> bool:
+        """Whether calls wait in line because every thread of the requests' pool is taken."""
+        return isinstance(self._pool, SyncThreads) and self._pool.exhausted
 
     def submit[**P, R](self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         future: Future[R] = Future()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from channels.layers import InMemoryChannelLayer, get_channel_layer
-from channels_redis.core import RedisChannelLayer
 from django.core.cache import caches
 
 from config.environment import InvalidSetting
+from runtime.channel_layer import BoundedRedisChannelLayer
 from tests.servers import PROJECT
 
 SECRET = "s" * 50
@@ -173,7 +173,7 @@ def test_redis_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, url: str) ->
     assert values["CACHES"]["default"]["LOCATION"] == url
     (host,) = values["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"]
     assert host["address"] == url
-    assert host["socket_timeout"] > RedisChannelLayer.brpop_timeout
+    assert host["socket_timeout"] > BoundedRedisChannelLayer.brpop_timeout
 
 
 def test_processes_share_the_cache_and_the_channel_layer_in_redis(

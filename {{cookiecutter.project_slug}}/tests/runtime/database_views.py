@@ -19,4 +19,11 @@ def select_one(request: HttpRequest) -> HttpResponse:
     return HttpResponse("1")
 
 
-urlpatterns.append(path("select-one/", select_one))
+def wait_for_lock(request: HttpRequest) -> HttpResponse:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(1)")
+        cursor.execute("SELECT pg_advisory_unlock_shared(1)")
+    return HttpResponse("1")
+
+
+urlpatterns += [path("select-one/", select_one), path("wait-for-lock/", wait_for_lock)]

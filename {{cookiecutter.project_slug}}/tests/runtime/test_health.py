@@ -1,13 +1,17 @@
 """Liveness and readiness."""
 
+import asyncio
 from pathlib import Path
 
+import httpx
 import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
+from runtime import health
+from tests.polling import eventually
 from tests.runtime.calls import closed_port
-from tests.servers import fetch, serve_process
+from tests.servers import TLS, fetch, serve_process
 
 
 async def test_healthz_asks_no_database() -> None:
@@ -23,7 +27,7 @@ async def test_readyz_asks_the_database() -> None:
     response = await AsyncClient().get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "parts": {"database": "ok"}, "circuits": {}}
+    assert response.json() == {"status": "ok", "parts": {"database": "ok"}}
 
 
 def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
@@ -32,11 +36,7 @@ def test_readyz_names_the_part_that_is_away(tmp_path: Path) -> None:
         alive = fetch(f"{url}/healthz")
 
     assert response.status_code == 503
-    assert response.json() == {
-        "status": "unavailable",
-        "parts": {"database": "unreachable"},
-        "circuits": {},
-    }
+    assert response.json() == {"status": "unavailable", "parts": {"database": "unreachable"}}
     assert alive.status_code == 200
 
 
@@ -54,6 +54,42 @@ async def test_readyz_without_redis_is_degraded_and_still_ready(
     assert response.json()["parts"] == {"database": "ok", "redis": "unreachable"}
     assert response.json()["status"] == "degraded"
     assert response.status_code == 200
+
+
+async def test_requests_that_hold_every_thread_leave_the_process_ready() -> None:
+    """Two hold the only thread and wait for it, and `/readyz` says so."""
+    environment = {"SYNC_THREADS": "1", "SYNC_API_DELAY": "30"}
+    with serve_process("--timeout-graceful-shutdown", "1", **environment) as (_, url):
+        async with httpx.AsyncClient(base_url=url, timeout=50, verify=TLS) as client:
+            assert (await client.get("/readyz")).json()["parts"] == {"database": "ok"}
+            slow = [asyncio.create_task(client.get("/sync/api/")) for _ in range(2)]
+
+            async def busy() -> bool:
+                response = await client.get("/readyz")
+                assert response.status_code == 200
+                return bool(response.json()["parts"] == {"database": "busy"})
+
+            await eventually(busy)
+            for task in slow:
+                task.cancel()
+            await asyncio.wait(slow)
+
+
+@pytest.mark.django_db
+async def test_probes_that_come_together_share_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[object] = []
+
+    def select_one() -> None:
+        looks.append(1)
+        original()
+
+    original = health._select_one
+    monkeypatch.setattr(health, "_select_one", select_one)
+
+    answers = await asyncio.gather(*(AsyncClient().get("/readyz") for _ in range(20)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(looks) < 20
 
 
 def test_probes_over_plain_http_are_not_redirected() -> None:

@@ -202,7 +202,9 @@ async def test_circuit_may_be_kept_closed(settings: Settings) -> None:
 
 
 @pytest.mark.django_db
-async def test_open_circuit_is_a_detail_of_readiness(settings: Settings) -> None:
+async def test_open_circuit_leaves_the_process_ready_and_is_shown_to_no_stranger(
+    settings: Settings,
+) -> None:
     settings.HTTP_RETRIES = 0
     async with serve_upstream(broken) as upstream, shared_http_client():
         for _ in range(20):
@@ -210,7 +212,8 @@ async def test_open_circuit_is_a_detail_of_readiness(settings: Settings) -> None
                 await get(upstream.url)
     response = await AsyncClient().get("/readyz")
     assert response.status_code == 200
-    assert response.json()["circuits"] == {upstream.url.rstrip("/"): "open"}
+    assert circuits() == {upstream.url.rstrip("/"): "open"}
+    assert response.json() == {"status": "ok", "parts": {"database": "ok"}}
 
 
 @pytest.mark.usefixtures("transport")
