@@ -275,6 +275,10 @@ JOBS_BACKEND = env.choice("JOBS_BACKEND", "database", accepted=("database", "rq"
 JOBS_EMBEDDED = env.flag("JOBS_EMBEDDED", default=True) and JOBS_BACKEND == "database"
 JOBS_CONCURRENCY = env.whole_number("JOBS_CONCURRENCY", 20, least=1, most=1000)
 JOBS_ATTEMPTS = env.whole_number("JOBS_ATTEMPTS", 5, least=1, most=100)
+JOBS_MAX_QUEUED = env.whole_number("JOBS_MAX_QUEUED", 1000, least=1, most=1_000_000)
+JOBS_MAX_RESULT_BYTES = env.whole_number(
+    "JOBS_MAX_RESULT_BYTES", 1024 * 1024, least=1, most=64 * 1024**2
+)
 JOBS_RETRY_SECONDS = env.seconds("JOBS_RETRY_SECONDS", 5.0)
 JOBS_POLL_SECONDS = env.seconds("JOBS_POLL_SECONDS", 1.0)
 JOBS_LEASE_SECONDS = env.seconds("JOBS_LEASE_SECONDS", 30.0)
@@ -287,4 +291,4 @@ if JOBS_BACKEND == "rq":
     RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_RESULT_TTL": 14 * 24 * 3600}}
     TASKS = {"default": {"BACKEND": "jobs.rq.RQBackend"}}
 else:
-    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+    TASKS = {"default": {"BACKEND": "jobs.backend.DatabaseBackend"}}

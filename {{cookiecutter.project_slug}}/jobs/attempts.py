@@ -5,17 +5,20 @@ while it lives. The list names one attempt and no other, so an attempt that othe
 cannot end the job any more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from json import JSONEncoder
 from random import uniform
 from traceback import format_exception
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, TaskResultStatus
 from django.utils import timezone
+from django.utils.json import normalize_json
 from django_tasks_db.models import DBTaskResult
 
 from jobs.models import Lease
@@ -24,10 +27,15 @@ type Job = DBTaskResult[Any, Any]
 type Outcome = Mapping[str, Any]
 
 LONGEST_BACK_OFF = 3600.0
+MAX_ERROR_CHARACTERS = 16 * 1024
 
 
 class WorkerLostError(Exception):
     """The process that ran the job has gone without a word."""
+
+
+class ResultTooLargeError(ValueError):
+    """The result of a job is larger than `settings.JOBS_MAX_RESULT_BYTES`."""
 
 
 def open_lease(worker_id: str) -> None:
@@ -43,9 +51,7 @@ def renew_lease(worker_id: str) -> bool:
 def close_lease(worker_id: str) -> None:
     """Forget a worker that stops, and put back what it could not end."""
     with transaction.atomic():
-        for job in DBTaskResult.objects.running():
-            if job.worker_ids[-1] == worker_id:
-                end_attempt(job, put_back(job))
+        put_back_all(worker_id)
         Lease.objects.filter(pk=worker_id).delete()
 
 
@@ -64,6 +70,13 @@ def claim(worker_id: str, count: int) -> list[Job]:
     return jobs
 
 
+def put_back_all(worker_id: str, *, but: Collection[UUID] = ()) -> None:
+    """Put back the running jobs of a worker, except those that it has in hand."""
+    for job in DBTaskResult.objects.running():
+        if job.worker_ids[-1] == worker_id and job.pk not in but:
+            end_attempt(job, put_back(job))
+
+
 def end_attempt(job: Job, outcome: Outcome) -> bool:
     """Write how an attempt ended; False where it was given up before, and nothing is written."""
     attempt = DBTaskResult.objects.filter(
@@ -77,25 +90,34 @@ def end_attempt(job: Job, outcome: Outcome) -> bool:
 
 
 def success(return_value: object) -> Outcome:
-    """Return the outcome of a job that is done."""
+    """Return the outcome of a job that is done.
+
+    Raises:
+        TypeError, ValueError: the result is not JSON.
+        ResultTooLargeError: it is larger than `settings.JOBS_MAX_RESULT_BYTES`.
+    """
+    result = normalize_json(return_value)
+    _check_size(result)
     return {
         "status": TaskResultStatus.SUCCESSFUL,
         "finished_at": timezone.now(),
-        "return_value": return_value,
+        "return_value": result,
         "exception_class_path": "",
         "traceback": "",
     }
 
 
 def failure(job: Job, error: BaseException) -> Outcome:
-    """Return the outcome of an attempt that failed: another one later, or none any more."""
+    """Return the outcome of an attempt that failed: another one later, or none any more.
+
+    A result that is too large is not computed again: it would be as large.
+    """
     outcome = {
-        "exception_class_path": f"{type(error).__module__}.{type(error).__qualname__}",
-        # PostgreSQL keeps no NUL.
-        "traceback": "".join(format_exception(error)).replace("\0", "\\0"),
+        "exception_class_path": _text(f"{type(error).__module__}.{type(error).__qualname__}"),
+        "traceback": _text("".join(format_exception(error))),
     }
     attempts = len(job.worker_ids)
-    if attempts >= settings.JOBS_ATTEMPTS:
+    if attempts >= settings.JOBS_ATTEMPTS or isinstance(error, ResultTooLargeError):
         return outcome | {"status": TaskResultStatus.FAILED, "finished_at": timezone.now()}
     pause = min(settings.JOBS_RETRY_SECONDS * 2 ** (attempts - 1), LONGEST_BACK_OFF)
     run_after = timezone.now() + timedelta(seconds=pause * uniform(1, 1.5))  # noqa: S311
@@ -123,6 +145,26 @@ def end_lost_attempts() -> list[Job]:
                     failed.append(job)
         Lease.objects.filter(pk__in=lost).delete()
     return failed
+
+
+def _check_size(result: object) -> None:
+    size = 0
+    # In pieces, so that other threads run meanwhile and nothing is built of a result without end.
+    for piece in JSONEncoder().iterencode(result):
+        size += len(piece)
+        if size > settings.JOBS_MAX_RESULT_BYTES:
+            raise ResultTooLargeError(
+                "The result is larger than JOBS_MAX_RESULT_BYTES,"
+                f" which is {settings.JOBS_MAX_RESULT_BYTES}."
+            )
+
+
+def _text(text: str) -> str:
+    """Return a text that every database takes: without NUL and surrogates, and not too long."""
+    if len(text) > MAX_ERROR_CHARACTERS:
+        half = MAX_ERROR_CHARACTERS // 2
+        text = f"{text[:half]} [...] {text[-half:]}"
+    return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def _lease_end() -> Any:

@@ -4,11 +4,14 @@ django-tasks-rq comes from the author of DEP 14. It is written for django-tasks,
 of Django, and so raises an error of that package where Django's own is awaited.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import django_tasks_rq
 from django.tasks.exceptions import TaskResultDoesNotExist
 from django_tasks.exceptions import TaskResultDoesNotExist as NoSuchResult
+
+from jobs.backend import State
 
 
 class RQBackend(django_tasks_rq.RQBackend):
@@ -19,3 +22,18 @@ class RQBackend(django_tasks_rq.RQBackend):
             return super().get_result(result_id)
         except NoSuchResult as error:
             raise TaskResultDoesNotExist(result_id) from error
+
+    def states(self, job_ids: Collection[str]) -> dict[str, State]:
+        """Return the states of the jobs that exist, by their id."""
+        states = {}
+        for job_id in job_ids:
+            try:
+                result = self.get_result(job_id)
+            except TaskResultDoesNotExist:
+                continue
+            states[job_id] = (result.status, result.attempts)
+        return states
+
+    def queue_is_full(self, limit: int) -> bool:
+        """Return whether `limit` jobs or more wait to be run."""
+        return sum(queue.count for queue in self._get_queues()) >= limit

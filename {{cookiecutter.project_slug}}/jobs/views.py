@@ -3,9 +3,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 
+from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.tasks import TaskResultStatus, default_task_backend
+from django.tasks import TaskResultStatus
 from django.tasks.exceptions import TaskResultDoesNotExist
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -13,12 +15,13 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from aggregator.fan_out import fan_out_from_query
 from jobs.tasks import aggregate
-from jobs.watch import Result, follow
+from jobs.watch import JobsUnavailableError, Result, backend, follow
 from live.sse import Event, EventStreamResponse
 from runtime.rate_limit import rate_limited
 from runtime.redis import redis_required
 
 DONE = "done"
+RETRY_AFTER_SECONDS = 10
 
 
 @csrf_exempt
@@ -29,9 +32,13 @@ DONE = "done"
 async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpResponseBase:
     """Enqueue what api_aggregated/ does, and answer 202 with the place of the job.
 
+    While `settings.JOBS_MAX_QUEUED` jobs wait already, answer 503 with `Retry-After`.
+
     Without a CSRF token: that guards what a visitor's cookies allow, and this asks for no cookie.
     A view that does has to authenticate its client by a header, or keep the token.
     """
+    if await sync_to_async(backend.queue_is_full)(settings.JOBS_MAX_QUEUED):
+        return queue_full()
     result = await aggregate.aenqueue(fan_out)
     location = reverse("job", args=[result.id])
     return JsonResponse(job_json(result), status=202, headers={"Location": location})
@@ -42,7 +49,7 @@ async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpRespons
 async def job(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """Answer how a job is doing."""
     try:
-        return JsonResponse(job_json(await default_task_backend.aget_result(job_id)))
+        return JsonResponse(job_json(await backend.aget_result(job_id)))
     except TaskResultDoesNotExist:
         return not_found(job_id)
 
@@ -52,12 +59,13 @@ async def job(request: HttpRequest, job_id: str) -> HttpResponseBase:
 async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """Send a job as an event, again after each change, and end when it is finished.
 
-    Then status 204 asks the browser to stay away, as in api_stream().
+    Then status 204 asks the browser to stay away, as in api_stream(). Where the jobs cannot be
+    looked at for half a minute, an event `unavailable` ends the stream, and the browser comes back.
     """
     if request.headers.get("Last-Event-ID") == DONE:
         return HttpResponse(status=204)
     try:
-        result = await default_task_backend.aget_result(job_id)
+        result = await backend.aget_result(job_id)
     except TaskResultDoesNotExist:
         return not_found(job_id)
     return EventStreamResponse(_events(result))
@@ -65,9 +73,14 @@ async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
 
 async def _events(job: Result) -> AsyncGenerator[Event]:
     async with aclosing(follow(job)) as changes:
-        async for result in changes:
-            event_id = DONE if result.is_finished else f"{result.attempts}-{result.status.lower()}"
-            yield Event(json.dumps(job_json(result)), event="job", id=event_id)
+        try:
+            async for result in changes:
+                state = f"{result.attempts}-{result.status.lower()}"
+                event_id = DONE if result.is_finished else state
+                yield Event(json.dumps(job_json(result)), event="job", id=event_id)
+        except JobsUnavailableError as error:
+            told = {"error": {"type": "unavailable", "message": str(error)}}
+            yield Event(json.dumps(told), event="unavailable")
 
 
 def job_json(result: Result) -> dict[str, object]:
@@ -90,6 +103,16 @@ def not_found(job_id: str) -> JsonResponse:
     """Answer that there is no such job."""
     error = {"type": "not_found", "message": f"There is no job {job_id!r}."}
     return JsonResponse({"error": error}, status=404)
+
+
+def queue_full() -> JsonResponse:
+    """Answer that too many jobs wait already."""
+    message = f"{settings.JOBS_MAX_QUEUED} jobs are waiting already. Try again later."
+    return JsonResponse(
+        {"error": {"type": "queue_full", "message": message}},
+        status=503,
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
 
 
 def _error(result: Result) -> dict[str, str] | None:

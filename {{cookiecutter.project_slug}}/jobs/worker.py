@@ -19,11 +19,11 @@ from random import uniform
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import Error as DatabaseError
+from django.db import transaction
 from django.tasks import TaskContext, default_task_backend
 from django.tasks.signals import task_enqueued, task_finished, task_started
 from django.utils.crypto import get_random_string
-from django.utils.json import normalize_json
 
 from jobs.attempts import (
     Job,
@@ -35,14 +35,20 @@ from jobs.attempts import (
     failure,
     open_lease,
     put_back,
+    put_back_all,
     renew_lease,
     success,
 )
-from jobs.threads import in_thread
+from runtime.database import DatabaseThread
 from runtime.lifespan import stopping
 from runtime.threads import ThreadOfOwn
 
+REFUSALS = 3
+
 logger = logging.getLogger(__name__)
+
+# Its own: neither requests nor those who watch jobs delay the renewal of a lease.
+database = DatabaseThread("jobs-worker")
 
 
 @asynccontextmanager
@@ -64,12 +70,13 @@ class Worker:
 
     def __init__(self) -> None:
         self._id = ""
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Job] = {}
         self._threads = ThreadPoolExecutor(settings.JOBS_CONCURRENCY, thread_name_prefix="job")
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._renew_at = self._loop.time()
         self._healthy = True
+        self._claim_in_doubt = False
 
     async def run(self) -> None:
         """Run jobs until the process is asked to stop.
@@ -87,7 +94,7 @@ class Worker:
                 await self._work(claiming=False)
             await self._put_back_all()
             if self._id:
-                await in_thread(close_lease, self._id)
+                await database.run(close_lease, self._id)
         finally:
             task_enqueued.disconnect(self._enqueued)
             stop.cancel()
@@ -110,19 +117,29 @@ class Worker:
 
     async def _look(self, *, claiming: bool) -> None:
         if self._loop.time() >= self._renew_at:
-            if not await in_thread(renew_lease, self._id):
+            if not await database.run(renew_lease, self._id):
                 await self._put_back_all()
                 self._id = f"{socket.gethostname()[:150]}-{os.getpid()}-{get_random_string(8)}"
-                await in_thread(open_lease, self._id)
-            for job in await in_thread(end_lost_attempts):
+                await database.run(open_lease, self._id)
+            for job in await database.run(end_lost_attempts):
                 await self._finished(job)
             self._renew_at = self._loop.time() + settings.JOBS_LEASE_SECONDS / 3
         free = settings.JOBS_CONCURRENCY - len(self._running)
         if claiming and free:
-            for job in await in_thread(claim, self._id, free):
+            for job in await self._claim(free):
                 task = self._loop.create_task(self._run(job), context=Context())
-                self._running.add(task)
+                self._running[task] = job
                 task.add_done_callback(self._ended)
+
+    async def _claim(self, count: int) -> list[Job]:
+        """Claim jobs, and put back those of a claim that was made although its answer was lost."""
+        if self._claim_in_doubt:
+            in_hand = {job.pk for job in self._running.values()}
+            await database.run(put_back_all, self._id, but=in_hand)
+        self._claim_in_doubt = True
+        jobs = await database.run(claim, self._id, count)
+        self._claim_in_doubt = False
+        return jobs
 
     async def _run(self, job: Job) -> None:
         async with ThreadOfOwn(self._threads):
@@ -130,13 +147,12 @@ class Worker:
 
     async def _attempt(self, job: Job) -> None:
         try:
-            result = job.task_result
-            await task_started.asend(type(default_task_backend), task_result=result)
-            task, args = result.task, result.args
-            if task.takes_context:
-                args = [TaskContext(task_result=result), *args]
-            value = await task.acall(*args, **result.kwargs)
-            await self._end(job, success(normalize_json(value)))
+            # In a task of its own, so that a job that cancels itself does not cancel its end.
+            value, error = await self._loop.create_task(_perform(job))
+            if error:
+                raise error
+            # On another thread: a large result takes long to look through.
+            await self._end(job, await asyncio.to_thread(success, value))
         except BaseException as error:  # A job that raises SystemExit ends itself alone.
             stopped = isinstance(error, asyncio.CancelledError) and _cancelled()
             await self._end(job, put_back(job) if stopped else failure(job, error))
@@ -146,16 +162,31 @@ class Worker:
             await self._finished(job)
 
     async def _end(self, job: Job, outcome: Outcome) -> None:
-        """Write the outcome, when the database answers again if it does not."""
+        """Write an outcome as soon as the database takes it.
+
+        Raises:
+            Exception: the database has refused a result three times, and yet renewed the lease each
+                time; or the lease is lost, or the server stops.
+        """
+        logged, refusals = False, 0
         while True:
             try:
-                if not await in_thread(end_attempt, job, outcome):
+                if not await database.run(end_attempt, job, outcome):
                     logger.warning("Job %s was given up before this attempt ended", job.pk)
                 return
-            except (OperationalError, InterfaceError):
+            except Exception:
                 if stopping().is_set():
                     raise
-                await asyncio.sleep(settings.JOBS_POLL_SECONDS)
+                if not logged:
+                    logger.warning("Job %s: its end is not written yet", job.pk, exc_info=True)
+                logged = True
+                renewed = None
+                with suppress(DatabaseError):  # It is down, or writes nothing at all.
+                    renewed = await database.run(renew_lease, self._id)
+                refusals += bool(renewed)
+                if renewed is False or (refusals == REFUSALS and "return_value" in outcome):
+                    raise
+            await asyncio.sleep(settings.JOBS_POLL_SECONDS)
 
     async def _finished(self, job: Job) -> None:
         try:
@@ -172,7 +203,7 @@ class Worker:
             await asyncio.wait(self._running)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             logger.error("The end of a job was not handled", exc_info=error)
@@ -180,6 +211,19 @@ class Worker:
     def _enqueued(self, **named: Any) -> None:
         """Look at once for a job of this process, when it is there to be seen."""
         transaction.on_commit(lambda: self._loop.call_soon_threadsafe(self._wake.set))
+
+
+async def _perform(job: Job) -> tuple[object, BaseException | None]:
+    """Return what the job returns, or the error that it raises."""
+    try:
+        result = job.task_result
+        await task_started.asend(type(default_task_backend), task_result=result)
+        task, args = result.task, result.args
+        if task.takes_context:
+            args = [TaskContext(task_result=result), *args]
+        return await task.acall(*args, **result.kwargs), None
+    except BaseException as error:  # asyncio would end the loop for a SystemExit.
+        return None, error
 
 
 def _cancelled() -> bool:

@@ -1,9 +1,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import Context
 
 import pytest
+from django.db import connections
 from pytest_django import Settings
 
 from jobs.worker import Worker
@@ -45,3 +46,15 @@ async def until[T](look: Callable[[], Awaitable[T]], *, wanted: Callable[[T], ob
         while not wanted(seen := await look()):  # noqa: ASYNC110 - the database tells nobody
             await asyncio.sleep(0.01)
     return seen
+
+
+@contextmanager
+def database_down() -> Iterator[None]:
+    """Let no new connection to the database open; those that the test has go on."""
+    config = connections["default"].settings_dict
+    name = config["NAME"]
+    config["NAME"] = "/no-such-folder/db.sqlite3"
+    try:
+        yield
+    finally:
+        config["NAME"] = name

@@ -79,20 +79,38 @@ def cancel_itself() -> None:
     raise asyncio.CancelledError
 
 
+def cancel_its_task() -> None:
+    task = asyncio.current_task()
+    assert task
+    task.cancel()
+
+
 def return_no_json() -> object:
     return object()
+
+
+def raise_surrogate() -> None:
+    raise ValueError("a lone \ud800, a NUL \0 and an \xe9")
 
 
 WAYS: dict[str, Callable[[], object]] = {
     "exit": end_itself,
     "cancel": cancel_itself,
+    "cancel its task": cancel_its_task,
     "no JSON": return_no_json,
+    "surrogate": raise_surrogate,
+    "NUL in its result": lambda: "\0",
+    "too large": lambda: ["x" * 1000] * 1100,
+    "refused": lambda: "refused",
 }
 
 
 @task
 async def end_badly(way: str) -> object:
-    return WAYS[way]()
+    """End in one of the `WAYS`, after others have had their turn."""
+    result = WAYS[way]()
+    await asyncio.sleep(0)
+    return result
 
 
 @task

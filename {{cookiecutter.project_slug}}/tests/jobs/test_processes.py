@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import redis
 
 from tests.jobs.conftest import until
 from tests.servers import PROJECT, Call, serve_process, serve_upstream
@@ -220,19 +221,35 @@ async def test_jobs_in_redis_are_run_by_rq(redis_url: str, sqlite_url: str) -> N
 
     manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
     environment = {"JOBS_BACKEND": "rq", "REDIS_URL": redis_url, "DATABASE_URL": sqlite_url}
+    environment |= {"JOBS_MAX_QUEUED": "1", "JOBS_POLL_SECONDS": "0.05"}
     async with serve_upstream(echo) as upstream, httpx.AsyncClient(timeout=60) as client:
         environment["AGGREGATOR_UPSTREAM_URL"] = upstream.url
         with web_process(**environment) as (_, url):
             (location,) = await enqueue(client, url)
             waiting = (await client.get(f"{url}{location}")).json()
-            command = ("rqworker", "default", "--burst", "--job-class", "django_tasks_rq.Job")
-            await asyncio.to_thread(manage, *command, **environment)
-            job = await finished(client, f"{url}{location}")
-            events = (await client.get(f"{url}{location}events/")).text
+            refused = await client.post(f"{url}/jobs/aggregate/")
+            async with client.stream("GET", f"{url}{location}events/") as stream:
+                lines = stream.aiter_lines()
+                first = await anext(lines), await anext(lines)
+                command = ("rqworker", "default", "--burst", "--job-class", "django_tasks_rq.Job")
+                await asyncio.to_thread(manage, *command, **environment)
+                rest = [line async for line in lines]
+            job = (await client.get(f"{url}{location}")).json()
             unknown = await client.get(f"{url}/jobs/unknown/")
 
+            (location,) = await enqueue(client, url)
+            async with client.stream("GET", f"{url}{location}events/") as stream:
+                lines = stream.aiter_lines()
+                await anext(lines)
+                with redis.Redis.from_url(redis_url) as server:
+                    server.delete(f"rq:job:{location.split('/')[-2]}")
+                deleted = [line async for line in lines]
+
     assert (waiting["status"], waiting["attempts"]) == ("READY", 0)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (503, "queue_full")
+    assert first == ("event: job", "id: 0-ready")
+    assert "id: done" in rest
     assert (job["status"], job["attempts"]) == ("SUCCESSFUL", 1)
     assert job["result"]["responses"] == ["echo"]
-    assert events.startswith("event: job\nid: done\n")
     assert (unknown.status_code, unknown.json()["error"]["type"]) == (404, "not_found")
+    assert "id: done" not in deleted

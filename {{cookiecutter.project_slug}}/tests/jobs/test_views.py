@@ -1,5 +1,6 @@
 """Jobs over HTTP: enqueued, asked for, and followed."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,24 +11,25 @@ import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db import OperationalError
-from django.tasks import TaskResultStatus
+from django.db import connection
+from django.tasks import TaskResultStatus, default_task_backend
 from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
 from config.asgi import application
 from jobs import views, watch
+from jobs.backend import DatabaseBackend
 from jobs.models import Lease
-from jobs.threads import in_thread
-from jobs.worker import embedded_worker
+from jobs.worker import database, embedded_worker
 from runtime.authentication import authenticated
 from runtime.handler import EventLoopASGIHandler
 from runtime.lifespan import Lifespan
 from runtime.protocols import ProtocolRouter
 from tests.jobs import tasks
-from tests.jobs.conftest import run_worker, until
+from tests.jobs.conftest import database_down, run_worker, until
 from tests.servers import Call, serve_app, serve_upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -240,36 +242,120 @@ async def test_stream_of_a_deleted_job_ends(url: str) -> None:
         assert [event async for event in stream] == []
 
 
-async def test_streams_share_one_look_and_survive_the_database(
-    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_watched_jobs_are_one_query_that_reads_no_result(
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[list[str]] = []
+    looks: list[tuple[list[str], list[str]]] = []
 
-    def get_results(job_ids: list[str]) -> Any:
-        looks.append(sorted(job_ids))
-        if len(looks) == 1 or both not in looks:
-            raise OperationalError("away")
-        return original(job_ids)
+    def states(self: DatabaseBackend, job_ids: list[str]) -> Any:
+        with CaptureQueriesContext(connection) as queries:
+            found = original(self, job_ids)
+        looks.append((sorted(job_ids), [query["sql"] for query in queries]))
+        return found
 
-    original = watch.get_results
-    monkeypatch.setattr(watch, "get_results", get_results)
+    original = DatabaseBackend.states
+    monkeypatch.setattr(DatabaseBackend, "states", states)
     jobs = [await tasks.double.aenqueue(number) for number in range(2)]
     both = sorted(job.id for job in jobs)
 
-    async with (
-        following(f"{url}/jobs/{jobs[0].id}/events/") as one,
-        following(f"{url}/jobs/{jobs[0].id}/events/") as same,
-        following(f"{url}/jobs/{jobs[1].id}/events/") as other,
-    ):
-        for stream in (one, same, other):
+    async def look() -> list[list[str]]:
+        return [queries for job_ids, queries in looks if job_ids == both]
+
+    async with AsyncExitStack() as stack:
+        streams = [
+            await stack.enter_async_context(following(f"{url}/jobs/{job.id}/events/"))
+            for job in (jobs[0], jobs[0], jobs[1])
+        ]
+        for stream in streams:
             await anext(stream)
+        ((query,), *_) = await until(look, wanted=bool)
         for job in jobs:
             await change(job, status=TaskResultStatus.SUCCESSFUL, return_value=1)
-        for stream in (one, same, other):
+        for stream in streams:
             assert [event["id"] async for event in stream] == ["done"]
 
-    assert both in looks
-    assert "Jobs cannot be looked at" in caplog.text
+    assert "return_value" not in query
+
+
+async def test_streams_survive_the_database(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    job = await tasks.double.aenqueue(1)
+
+    async def log() -> str:
+        return caplog.text
+
+    async with following(f"{url}/jobs/{job.id}/events/") as stream:
+        await anext(stream)
+        with database_down():
+            await until(log, wanted=lambda text: "Jobs cannot be looked at" in text)
+        await change(job, status=TaskResultStatus.SUCCESSFUL, return_value=1)
+        assert [event["id"] async for event in stream] == ["done"]
+
+
+async def test_streams_are_told_when_jobs_cannot_be_looked_at(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.05)
+    job = await tasks.double.aenqueue(1)
+
+    async with following(f"{url}/jobs/{job.id}/events/") as stream:
+        await anext(stream)
+        with database_down():
+            (told,) = [event async for event in stream]
+    async with following(f"{url}/jobs/{job.id}/events/") as stream:
+        assert (await anext(stream))["event"] == "job"
+
+    assert told["event"] == "unavailable"
+    assert json.loads(told["data"])["error"]["type"] == "unavailable"
+
+
+async def test_stream_of_a_job_whose_task_is_gone_holds_up_no_other(url: str) -> None:
+    gone, job = [await tasks.double.aenqueue(number) for number in range(2)]
+
+    async with (
+        following(f"{url}/jobs/{gone.id}/events/") as one,
+        following(f"{url}/jobs/{job.id}/events/") as other,
+    ):
+        await anext(one)
+        await anext(other)
+        await change(gone, task_path="tests.jobs.tasks.no_such_task")
+        await change(job, status=TaskResultStatus.RUNNING, worker_ids=["worker"])
+        assert (await anext(other))["id"] == "1-running"
+        await change(job, status=TaskResultStatus.SUCCESSFUL, return_value=1)
+        assert (await anext(other))["id"] == "done"
+
+
+async def test_watched_jobs_do_not_hold_up_the_worker() -> None:
+    """Whatever their queries wait for."""
+    job = await tasks.double.aenqueue(1)
+    held = asyncio.create_task(watch.database.run(tasks.thread_gate.wait, 30))
+
+    async with run_worker():
+
+        async def look() -> str:
+            return (await DBTaskResult.objects.aget(pk=job.id)).status
+
+        await until(look, wanted=lambda status: status == TaskResultStatus.SUCCESSFUL)
+    assert not held.done()
+    tasks.thread_gate.set()
+    await held
+
+
+async def test_jobs_beyond_the_bound_are_refused(settings: Settings) -> None:
+    settings.JOBS_MAX_QUEUED = 2
+    client = AsyncClient()
+
+    answers = [await client.post("/jobs/aggregate/?fan_out=1") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 503]
+    assert int(answers[2]["Retry-After"]) > 0
+    assert answers[2].json() == {
+        "error": {
+            "type": "queue_full",
+            "message": "2 jobs are waiting already. Try again later.",
+        }
+    }
+    await change(await default_task_backend.aget_result(answers[0].json()["id"]), status="FAILED")
+    assert (await client.post("/jobs/aggregate/?fan_out=1")).status_code == 202
 
 
 async def test_waiting_streams_hold_no_thread(settings: Settings) -> None:
@@ -288,13 +374,13 @@ async def test_waiting_streams_hold_no_thread(settings: Settings) -> None:
 
 
 async def test_idle_worker_costs_requests_no_thread(hops: list[str]) -> None:
-    await in_thread(int)  # Its thread is started once.
+    await database.run(int)  # Its thread is started once.
     lifespan = Lifespan(embedded_worker)
     app = ProtocolRouter(http=EventLoopASGIHandler(), lifespan=lifespan)
 
     with serve_app(app) as url:
         async with httpx.AsyncClient(trust_env=False) as client:
-            await until(lambda: in_thread(Lease.objects.exists), wanted=bool)
+            await until(lambda: database.run(Lease.objects.exists), wanted=bool)
             hops.clear()
             for _ in range(50):
                 assert (await client.get(f"{url}/healthz")).status_code == 200

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from jobs import attempts, worker
 from jobs.models import Lease
 from tests.jobs import tasks
-from tests.jobs.conftest import run_worker, until
+from tests.jobs.conftest import database_down, run_worker, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,6 +26,7 @@ FAILED, READY, RUNNING = (
     TaskResultStatus.READY,
     TaskResultStatus.RUNNING,
 )
+NEXT_YEAR = timezone.now() + timedelta(days=365)
 
 
 async def look(job: Any) -> Any:
@@ -45,6 +46,13 @@ async def started(count: int) -> None:
         return tasks.starts.total()
 
     await until(starts, wanted=lambda number: number >= count)
+
+
+async def logged(caplog: pytest.LogCaptureFixture, message: str) -> None:
+    async def text() -> str:
+        return caplog.text
+
+    await until(text, wanted=lambda text: message in text)
 
 
 async def test_async_jobs_run_on_the_event_loop_and_sync_jobs_in_threads() -> None:
@@ -124,6 +132,7 @@ async def test_last_attempt_leaves_its_error() -> None:
     [
         ("exit", "builtins.SystemExit"),
         ("cancel", "asyncio.exceptions.CancelledError"),
+        ("cancel its task", "asyncio.exceptions.CancelledError"),
         ("no JSON", "builtins.TypeError"),
     ],
 )
@@ -296,30 +305,47 @@ class Fails:
         return self.function(*args)
 
 
-async def test_worker_waits_for_the_database(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(worker, "claim", Fails(attempts.claim, 3))
-    monkeypatch.setattr(worker, "end_attempt", Fails(attempts.end_attempt, 3))
+async def test_worker_waits_for_the_database(caplog: pytest.LogCaptureFixture) -> None:
+    job = await tasks.wait_for_gate.aenqueue(1)
+    waiting = await tasks.double.aenqueue(1)
+    await DBTaskResult.objects.filter(pk=waiting.id).aupdate(run_after=NEXT_YEAR)
+
+    async with run_worker():
+        await started(1)
+        with database_down():
+            tasks.gate.set()
+            await logged(caplog, f"Job {job.id}: its end is not written yet")
+            await logged(caplog, "The worker cannot look for jobs, and tries on")
+            await worker.database.run(int)  # What was called before it has failed as well.
+        assert (await finished(job)).attempts == 1
+        await DBTaskResult.objects.filter(pk=waiting.id).aupdate(run_after=timezone.now())
+        assert (await finished(waiting)).attempts == 1
+
+    assert caplog.text.count("The worker cannot look for jobs, and tries on") == 1
+    assert caplog.text.count("its end is not written yet") == 1
+
+
+async def test_passing_error_costs_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "end_attempt", Fails(attempts.end_attempt, 2))
     job = await tasks.double.aenqueue(1)
 
     async with run_worker():
         assert (await finished(job)).attempts == 1
 
-    assert caplog.text.count("The worker cannot look for jobs, and tries on") == 1
-
 
 async def test_worker_that_never_had_a_database_stops(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(worker, "renew_lease", Fails(attempts.renew_lease, 1000))
+    fails = Fails(attempts.renew_lease, 1000)
+    monkeypatch.setattr(worker, "renew_lease", fails)
+
+    async def looks() -> int:
+        return 1000 - fails.times
 
     async with run_worker():
+        await until(looks, wanted=lambda number: number >= 3)
 
-        async def logged() -> str:
-            return caplog.text
-
-        await until(logged, wanted=lambda text: "The worker cannot look for jobs" in text)
+    assert caplog.text.count("The worker cannot look for jobs") == 1
 
 
 async def test_stop_puts_back_what_could_not_be_written(

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from jobs.worker import Worker
+from runtime.database import database_pools
 from runtime.http import shared_http_client
 from runtime.lifespan import stopping
 
@@ -46,7 +47,7 @@ async def work(heartbeat: Path | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping().set)
-    async with shared_http_client(), beating(heartbeat):
+    async with database_pools(), shared_http_client(), beating(heartbeat):
         await Worker().run()
 
 
