@@ -291,4 +291,4 @@ if JOBS_BACKEND == "rq":
     RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_RESULT_TTL": 14 * 24 * 3600}}
     TASKS = {"default": {"BACKEND": "jobs.rq.RQBackend"}}
 else:
-    TASKS = {"default": {"BACKEND": "jobs.backend.DatabaseBackend"}}
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

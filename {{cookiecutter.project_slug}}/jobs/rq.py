@@ -11,7 +11,7 @@ import django_tasks_rq
 from django.tasks.exceptions import TaskResultDoesNotExist
 from django_tasks.exceptions import TaskResultDoesNotExist as NoSuchResult
 
-from jobs.backend import State
+from jobs.queue import State
 
 
 class RQBackend(django_tasks_rq.RQBackend):
@@ -34,6 +34,6 @@ class RQBackend(django_tasks_rq.RQBackend):
             states[job_id] = (result.status, result.attempts)
         return states
 
-    def queue_is_full(self, limit: int) -> bool:
-        """Return whether `limit` jobs or more wait to be run."""
-        return sum(queue.count for queue in self._get_queues()) >= limit
+    def count_queued(self) -> int:
+        """Return how many jobs wait to be run."""
+        return sum(queue.count for queue in self._get_queues())

@@ -7,15 +7,16 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.tasks import TaskResultStatus
+from django.tasks import TaskResultStatus, default_task_backend
 from django.tasks.exceptions import TaskResultDoesNotExist
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from aggregator.fan_out import fan_out_from_query
+from jobs import queue
 from jobs.tasks import aggregate
-from jobs.watch import JobsUnavailableError, Result, backend, follow
+from jobs.watch import JobsUnavailableError, Result, follow
 from live.sse import Event, EventStreamResponse
 from runtime.rate_limit import rate_limited
 from runtime.redis import redis_required
@@ -37,7 +38,7 @@ async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpRespons
     Without a CSRF token: that guards what a visitor's cookies allow, and this asks for no cookie.
     A view that does has to authenticate its client by a header, or keep the token.
     """
-    if await sync_to_async(backend.queue_is_full)(settings.JOBS_MAX_QUEUED):
+    if await sync_to_async(queue.is_full)(settings.JOBS_MAX_QUEUED):
         return queue_full()
     result = await aggregate.aenqueue(fan_out)
     location = reverse("job", args=[result.id])
@@ -49,7 +50,7 @@ async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpRespons
 async def job(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """Answer how a job is doing."""
     try:
-        return JsonResponse(job_json(await backend.aget_result(job_id)))
+        return JsonResponse(job_json(await default_task_backend.aget_result(job_id)))
     except TaskResultDoesNotExist:
         return not_found(job_id)
 
@@ -65,7 +66,7 @@ async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
     if request.headers.get("Last-Event-ID") == DONE:
         return HttpResponse(status=204)
     try:
-        result = await backend.aget_result(job_id)
+        result = await default_task_backend.aget_result(job_id)
     except TaskResultDoesNotExist:
         return not_found(job_id)
     return EventStreamResponse(_events(result))

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.tasks import TaskResult, default_task_backend
 from django.tasks.exceptions import TaskResultDoesNotExist
 
-from jobs.backend import State
+from jobs.queue import State, states
 from runtime.database import DatabaseThread
 
 type Result = TaskResult[..., Any]
@@ -23,7 +23,6 @@ type Result = TaskResult[..., Any]
 PATIENCE_SECONDS = 30.0
 
 logger = logging.getLogger(__name__)
-backend: Any = default_task_backend
 database = DatabaseThread("jobs-watch")
 
 
@@ -45,7 +44,7 @@ async def follow(job: Result) -> AsyncGenerator[Result]:
         while await watch.look(job.id) == (job.status, job.attempts):
             pass
         try:
-            job = await database.run(backend.get_result, job.id)
+            job = await database.run(default_task_backend.get_result, job.id)
         except TaskResultDoesNotExist:
             return
 
@@ -77,7 +76,7 @@ class Watch:
             await asyncio.sleep(settings.JOBS_POLL_SECONDS)
             job_ids = list(self._waiting)
             try:
-                states = await database.run(backend.states, job_ids)
+                seen = await database.run(states, job_ids)
             except Exception:
                 logger.warning("Jobs cannot be looked at", exc_info=True)
                 if loop.time() - answered >= PATIENCE_SECONDS:
@@ -85,7 +84,7 @@ class Watch:
                 continue
             answered = loop.time()
             for job_id in job_ids:
-                self._waiting.pop(job_id).set_result(states.get(job_id))
+                self._waiting.pop(job_id).set_result(seen.get(job_id))
 
     def _give_up(self, job_ids: list[str]) -> None:
         for job_id in job_ids:

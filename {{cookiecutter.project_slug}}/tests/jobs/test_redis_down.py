@@ -8,6 +8,7 @@ from pytest_django import Settings
 @pytest.fixture(autouse=True)
 def _jobs_in_a_redis_that_is_down(settings: Settings, tmp_path: object) -> None:
     settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+    settings.JOBS_BACKEND = "rq"
     settings.RQ_QUEUES = {"default": {"URL": settings.REDIS_URL}}
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django_rq"]
     settings.TASKS = {"default": {"BACKEND": "jobs.rq.RQBackend"}}

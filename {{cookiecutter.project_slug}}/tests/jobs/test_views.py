@@ -20,8 +20,7 @@ from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
 from config.asgi import application
-from jobs import views, watch
-from jobs.backend import DatabaseBackend
+from jobs import queue, views, watch
 from jobs.models import Lease
 from jobs.worker import database, embedded_worker
 from runtime.authentication import authenticated
@@ -247,14 +246,13 @@ async def test_watched_jobs_are_one_query_that_reads_no_result(
 ) -> None:
     looks: list[tuple[list[str], list[str]]] = []
 
-    def states(self: DatabaseBackend, job_ids: list[str]) -> Any:
+    def states(job_ids: list[str]) -> Any:
         with CaptureQueriesContext(connection) as queries:
-            found = original(self, job_ids)
+            found = queue.states(job_ids)
         looks.append((sorted(job_ids), [query["sql"] for query in queries]))
         return found
 
-    original = DatabaseBackend.states
-    monkeypatch.setattr(DatabaseBackend, "states", states)
+    monkeypatch.setattr(watch, "states", states)
     jobs = [await tasks.double.aenqueue(number) for number in range(2)]
     both = sorted(job.id for job in jobs)
 
