@@ -14,6 +14,7 @@ from benchmarks.machine import header
 from benchmarks.observing import observing
 from benchmarks.rendering import rendering
 from benchmarks.run import Run
+from benchmarks.servers import collect_static_files
 from benchmarks.streams import streams
 from benchmarks.throughput import aggregator, hello, sync_view
 
@@ -57,6 +58,7 @@ def main() -> None:
     project = arguments.project.resolve()
     require_wrk()
     raise_open_files_limit()
+    collect_static_files(project)
     lines = header(project)
     run = Run(project, arguments.rounds, arguments.seconds)
     for name, measure in FAMILIES.items():

@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from benchmarks import proc
-from benchmarks.lineup import ROOT, Contender
+from benchmarks.lineup import RENDERED, ROOT, Contender
 
 HOST = "127.0.0.1"
 READY_PATH = "/hello/"
@@ -162,6 +162,17 @@ def environment(contender: Contender, port: int, upstream_url: str, fan_out: int
     if contender.django_settings:
         variables["DJANGO_SETTINGS_MODULE"] = contender.django_settings
     return variables
+
+
+def collect_static_files(project: Path) -> None:
+    """Collect the files that the rendered project does not start without in production."""
+    subprocess.run(
+        [project_python(project), "manage.py", "collectstatic", "--no-input"],
+        cwd=project,
+        env=environment(RENDERED, free_port(), upstream_url="", fan_out=1),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def project_python(project: Path) -> Path:

@@ -9,7 +9,7 @@ from benchmarks.contenders import probes
 
 project = import_module("config.asgi")
 application = project.ProtocolRouter(
-    http=project.EventLoopASGIHandler(),
+    http=project.BodyLimits(project.EventLoopASGIHandler(), project.settings.MAX_BODY_BYTES),
     lifespan=project.Lifespan(project.shared_http_client, project.garbage_collected_lightly),
 )
 import_module("config.urls").urlpatterns.extend(probes.urlpatterns)
