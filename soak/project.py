@@ -82,6 +82,8 @@ def environment(database_url: str, redis_url: str, upstream_url: str) -> dict[st
         "AGGREGATOR_TIMEOUT": "3",
         "AGGREGATOR_DEADLINE": "8",
         "AGGREGATOR_RATE_LIMIT": "50/second",
+        # A job keeps what its upstream sends, and this one sends much.
+        "JOBS_MAX_RESULT_BYTES": str(4 * 1024**2),
         "SYNC_API_DELAY": "0",
         "LOG_LEVEL": "warning",
     }

@@ -45,11 +45,12 @@ class Outcome:
             f" {len(self.aggregations.durations)}",
             not unanswered,
         )
-        done = self.statuses.get("SUCCESSFUL", 0)
+        statuses = [f"{count} {status}" for status, count in sorted(self.statuses.items())]
         yield Requirement(
-            "accepted jobs are done", f"{done} of {len(self.jobs.accepted)}",
-            done == len(self.jobs.accepted) > 0,
-        )  # fmt: skip
+            "accepted jobs are done",
+            f"{', '.join(statuses)}, of {len(self.jobs.accepted)}",
+            self.statuses == {"SUCCESSFUL": len(self.jobs.accepted)},
+        )
         ratio = self.end.resident_mib / self.begin.resident_mib
         yield Requirement(
             f"memory ends below {MEMORY_RATIO} times what it began with",

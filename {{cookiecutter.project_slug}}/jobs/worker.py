@@ -149,7 +149,7 @@ class Worker:
         try:
             # In a task of its own, so that a job that cancels itself does not cancel its end.
             value, error = await self._loop.create_task(_perform(job))
-            if error:
+            if error is not None:
                 raise error
             # On another thread: a large result takes long to look through.
             await self._end(job, await asyncio.to_thread(success, value))
