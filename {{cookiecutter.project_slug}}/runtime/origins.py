@@ -102,8 +102,3 @@ def origin_of(url: str) -> Origin:
 def origins() -> Mapping[str, Origin]:
     """Return the servers that were called so far, by name."""
     return _origins
-
-
-def circuits() -> dict[str, str]:
-    """Return the state of the circuit to each server: ``closed``, ``open`` or ``half_open``."""
-    return {name: str(origin.breaker.state) for name, origin in _origins.items()}

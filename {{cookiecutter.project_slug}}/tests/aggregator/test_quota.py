@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from pytest_django import Settings
 
-from runtime.origins import circuits
 from tests.aggregator.asking import AGGREGATED, ask, echo, task_id
+from tests.runtime.calls import circuits
 from tests.servers import Call, serve_upstream
 
 BODY = b'"' + b"x" * 398 + b'"'

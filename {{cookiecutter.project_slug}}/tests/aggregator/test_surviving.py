@@ -9,8 +9,8 @@ import pytest
 from pytest_django import Settings
 
 from runtime.http import HTTPClientError
-from runtime.origins import circuits
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
+from tests.runtime.calls import circuits
 from tests.servers import PROJECT, Answer, Call, serve_upstream
 
 

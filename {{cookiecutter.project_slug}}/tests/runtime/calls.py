@@ -1,6 +1,7 @@
 import socket
 
 from runtime.http import http_client
+from runtime.origins import origins
 from tests.servers import Call
 
 
@@ -16,3 +17,8 @@ async def hello(call: Call) -> None:
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def circuits() -> dict[str, str]:
+    """The state of the circuit to each server that was called."""
+    return {name: str(origin.breaker.state) for name, origin in origins().items()}

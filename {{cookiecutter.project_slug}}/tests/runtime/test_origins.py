@@ -15,8 +15,8 @@ from runtime.http import (
     http_client,
     shared_http_client,
 )
-from runtime.origins import circuits, origin_of
-from tests.runtime.calls import closed_port, hello
+from runtime.origins import origin_of
+from tests.runtime.calls import circuits, closed_port, hello
 from tests.servers import Call, serve_upstream
 
 
