@@ -124,7 +124,8 @@ def database(name: str, default: str) -> dict[str, Any]:
     """Return Django's settings for the database that a URL names.
 
     Raises:
-        InvalidSetting: it is no URL, or one of a database that Django does not speak to.
+        InvalidSetting: it is not a URL, or one of a database that Django does not support or whose
+            driver is not installed.
     """
     url = text(name, default)
     accepted = "a URL such as postgres://user:password@host:5432/name"
@@ -135,6 +136,8 @@ def database(name: str, default: str) -> dict[str, Any]:
         config: dict[str, Any] = Env.db_url_config(url)
     except ValueError as error:
         raise InvalidSetting(name, url, accepted) from error
+    if config["ENGINE"] == "django.db.backends.postgresql" and find_spec("psycopg_pool") is None:
+        raise InvalidSetting(name, url, "a SQLite URL, or installed: poetry install -E postgres")
     return config
 
 

@@ -158,6 +158,16 @@ def test_traces_need_what_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
         settings(monkeypatch, **production, OTEL_EXPORTER_OTLP_ENDPOINT="http://collector:4318")
 
 
+def test_postgresql_needs_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a"}
+    monkeypatch.setattr("config.environment.find_spec", lambda name: None)
+
+    with pytest.raises(InvalidSetting, match="poetry install -E postgres") as refusal:
+        settings(monkeypatch, **production, DATABASE_URL="postgres://ada:secret@host:5432/name")
+
+    assert "secret" not in str(refusal.value)
+
+
 async def test_each_process_is_for_itself_without_redis() -> None:
     await caches["default"].aset("colour", "blue")
     assert await caches["default"].aget("colour") == "blue"
