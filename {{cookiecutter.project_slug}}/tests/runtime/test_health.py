@@ -58,11 +58,12 @@ async def test_readyz_without_redis_is_degraded_and_still_ready(
 
 async def test_requests_that_hold_every_thread_leave_the_process_ready() -> None:
     """Two hold the only thread and wait for it, and `/readyz` says so."""
-    environment = {"SYNC_THREADS": "1", "SYNC_API_DELAY": "30"}
-    with serve_process("--timeout-graceful-shutdown", "1", **environment) as (_, url):
+    options = ("--timeout-graceful-shutdown", "1")
+    app = "tests.runtime.waiting_views:application"
+    with serve_process(*options, app=app, SYNC_THREADS="1") as (_, url):
         async with httpx.AsyncClient(base_url=url, timeout=50, verify=TLS) as client:
             assert (await client.get("/readyz")).json()["parts"] == {"database": "ok"}
-            slow = [asyncio.create_task(client.get("/sync/api/")) for _ in range(2)]
+            slow = [asyncio.create_task(client.get("/wait/")) for _ in range(2)]
 
             async def busy() -> bool:
                 response = await client.get("/readyz")
