@@ -10,8 +10,8 @@ on every transport::
 (spoken where an https server offers it; its pool slows down with the number of calls in flight).
 
 aiohttp's connections bound what an upstream sends before its answer. httpx bounds the headers
-alone: informational answers (1xx) end with the timeout, and hold the event loop for up to 0.3 s at
-a time.
+alone: informational answers (1xx) end with the timeout, and hold the event loop for some 0.04 s at
+a time, which is what parsing one read of 64 KiB takes.
 
 The environment is read as users expect: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``,
 ``NO_PROXY``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``. Redirects are not followed, cookies are not
