@@ -16,7 +16,7 @@ LOCK = TEMPLATE / "{{cookiecutter.project_slug}}" / "poetry.lock"
 
 
 def main() -> None:
-    """Render a project, let Poetry lock it anew, and copy the lock back into the template."""
+    """Render a project, have Poetry lock it again, and copy the lock back into the template."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(cookiecutter(str(TEMPLATE), no_input=True, output_dir=folder))
         subprocess.run([os.environ["POETRY"], "lock", "--regenerate"], cwd=project, check=True)

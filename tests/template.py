@@ -10,7 +10,7 @@ from pathlib import Path
 TEMPLATE = Path(__file__).resolve().parent.parent
 FOLDER = TEMPLATE / "{{cookiecutter.project_slug}}"
 # A `make` that these tests run under must not speak to those that they run. And a project starts
-# many processes: without bytecode each of them would compile Django anew.
+# many processes: without bytecode each of them would compile Django again.
 ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()

@@ -120,7 +120,7 @@ class Hub:
                     async with asyncio.timeout(RECHECK_SECONDS):
                         await tail.news.wait()
                 except TimeoutError:
-                    tail.joined = False  # A Redis that has started anew knows of no group.
+                    tail.joined = False  # A Redis that has restarted knows of no group.
         finally:
             await self._discard(topic)
 
