@@ -38,7 +38,7 @@ RENDERED = Contender(
     "rendered project",
     "#4e79a7",
     (f"{CONTENDERS}.rendered:application",),
-    module="runtime.server",
+    module="onloop.server",
     on_project_python=True,
     in_project_folder=True,
 )

@@ -19,7 +19,7 @@ ANSWERS = r"""
 {{ cookiecutter | tojson }}
 """.strip()
 
-PROJECT_PACKAGES = frozenset({"aggregator", "config", "jobs", "live", "runtime", "tests"})
+PROJECT_PACKAGES = frozenset({"aggregator", "config", "jobs", "live", "onloop", "tests"})
 DEPENDENCIES = frozenset(
     """
     aiohappyeyeballs aiohttp aiosignal anyio asgiref ast_serialize attr attrs certifi cffi

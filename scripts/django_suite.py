@@ -133,7 +133,7 @@ def use_asynchronous_middleware() -> None:
 
 def use_event_loop_handler() -> None:
     import test_sqlite  # The settings that runtests.py uses.
-    from runtime.handler import EventLoopASGIHandler
+    from onloop.asgi.handler import EventLoopASGIHandler
 
     test_sqlite.SYNC_THREADS = 64
     django.core.asgi.ASGIHandler = EventLoopASGIHandler

@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from config.environment import InvalidSetting
+from onloop.env import InvalidSetting
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from django.urls import path
 from benchmarks.contenders import probes
 
 application = import_module("config.asgi").application
-sse = import_module("live.sse")
+sse = import_module("onloop.streams")
 
 
 async def announcements(request: HttpRequest) -> StreamingHttpResponse:

@@ -1,4 +1,4 @@
-"""The rendered project without `runtime.observed`: no request id, access log, metrics or traces.
+"""The rendered project without `observed()`: no request id, access log, metrics or traces.
 
 What is measured against the project as it is shows what observing costs.
 """

@@ -138,7 +138,7 @@ def test_image_holds_what_it_needs_and_nothing_else(image: Stage, tmp_path: Path
         ".venv",
         "manage.py",
         "config",
-        "runtime",
+        "onloop",
         "aggregator",
         "live",
         "jobs",

@@ -74,9 +74,9 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
 def uvicorn_grace() -> int:
     """Return the seconds that uvicorn waits for requests when the image's command is stopped."""
     command = json.loads(dict(instructions(FOLDER / "Dockerfile"))["CMD"])
-    assert command[:3] == ["python", "-m", "runtime.server"]
+    assert command[:3] == ["python", "-m", "onloop.server"]
     assert "--timeout-graceful-shutdown" not in command
-    options = (FOLDER / "runtime" / "server" / "__init__.py").read_text()
+    options = (FOLDER / "onloop" / "server" / "__init__.py").read_text()
     (grace,) = re.findall(r'"timeout_graceful_shutdown": (\d+),', options)
     return int(grace)
 

@@ -25,7 +25,7 @@ def booted(project: Path, python: Path, **variables: str) -> Iterator[str]:
         listener.listen(128)
         port = listener.getsockname()[1]
         server = subprocess.Popen(
-            [str(python), "-m", "runtime.server", "--fd", str(listener.fileno())],
+            [str(python), "-m", "onloop.server", "--fd", str(listener.fileno())],
             cwd=project,
             env=ENVIRONMENT | {"PORT": str(port)} | variables,
             pass_fds=[listener.fileno()],

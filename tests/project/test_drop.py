@@ -9,11 +9,11 @@ from tests.template import python, run
 
 # Each with those that have to be dropped before it.
 FEATURES = {"aggregator": ["jobs", "live"], "jobs": [], "live": ["jobs"]}
-# With all dropped, everything runs. Else the runtime, which knows no feature, is not tested again.
+# With all dropped, everything runs. Else `onloop`, which knows no feature, is not tested again.
 OPTIONS = {
     "aggregator": ["--cov", "--cov-fail-under=100"],
-    "jobs": ["--ignore=tests/runtime"],
-    "live": ["--ignore=tests/runtime"],
+    "jobs": ["--ignore=tests/onloop"],
+    "live": ["--ignore=tests/onloop"],
 }
 
 

@@ -17,7 +17,7 @@ from tests.template import render
     [
         ("project_slug", "Bad Slug"),
         ("project_slug", "django"),
-        ("project_slug", "runtime"),
+        ("project_slug", "onloop"),
         ("project_name", ""),
         ("project_slug", "a/b"),
         ("project_slug", "../escaped"),

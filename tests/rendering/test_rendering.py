@@ -32,8 +32,8 @@ COPIED = {
     ".github/workflows/ci.yml",
     "live/templates/live/page.html",
     "tests/live/test_run_stream.py",
-    "tests/runtime/handler/database.py",
-    "tests/runtime/handler/test_errors.py",
+    "tests/onloop/handler/database.py",
+    "tests/onloop/handler/test_errors.py",
 }
 
 

@@ -4,8 +4,8 @@ import logging
 from collections import Counter
 from collections.abc import Collection
 
-from runtime.causes import cause_of
-from runtime.http import HTTPClientError
+from onloop.http.causes import cause_of
+from onloop.http.client import HTTPClientError
 
 MOST_CAUSES = 5
 

@@ -11,8 +11,8 @@ from django.conf import settings
 
 from aggregator.failures import log_failures
 from aggregator.upstream import Outcome, fetch_json, task_urls, upstream_url
-from runtime.http import BodyQuota, HTTPClientError, http_client
-from runtime.origins import origin_of
+from onloop.http.client import BodyQuota, HTTPClientError, http_client
+from onloop.http.origins import origin_of
 
 
 @dataclass(frozen=True, slots=True)

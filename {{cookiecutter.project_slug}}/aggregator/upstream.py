@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 import msgspec
 from django.conf import settings
 
-from runtime.http import BadResponseError, HTTPClientError
-from runtime.protocols import served_port
+from onloop.asgi.types import served_port
+from onloop.http.client import BadResponseError, HTTPClientError
 
 LARGE_BODY = 64 * 1024
 

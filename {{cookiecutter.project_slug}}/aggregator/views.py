@@ -9,9 +9,9 @@ from django.views.decorators.http import require_safe
 from aggregator.fan_out import fan_out_from_query
 from aggregator.gather import Arrival, DeadlineExceededError, ask_upstream
 from aggregator.upstream import answer_json
-from runtime.http import HTTPClientError
-from runtime.rate_limit import rate_limited
-from runtime.threads import release_thread
+from onloop.asgi.threads import release_thread
+from onloop.http.client import HTTPClientError
+from onloop.rate_limit import rate_limited
 
 
 @require_safe

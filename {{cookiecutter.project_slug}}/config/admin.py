@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from runtime.rate_limit import rate_limited
+from onloop.rate_limit import rate_limited
 
 
 @login_not_required

@@ -1,11 +1,11 @@
-"""The ASGI application, served by `python -m runtime.server`."""
+"""The ASGI application, served by `python -m onloop.server`."""
 
 import os
 import sys
 
 import django
 
-from config.environment import InvalidSetting
+from onloop.env import InvalidSetting
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 try:
@@ -16,18 +16,18 @@ except InvalidSetting as error:
 # Django's modules below want the settings to be there.
 from django.conf import settings
 
-from runtime.background import background_work
-from runtime.bodies import BodyLimits
-from runtime.database import database_pools
-from runtime.garbage import garbage_collected_lightly
-from runtime.handler import EventLoopASGIHandler
-from runtime.http import shared_http_client
-from runtime.lifespan import Lifespan
-from runtime.observed import observed, observing
-from runtime.protocols import ProtocolRouter
-from runtime.redis import shared_redis
-from runtime.startup import checked_project
-from runtime.websockets import WebSocketRouter, installed_routes
+from onloop.asgi.bodies import BodyLimits
+from onloop.asgi.handler import EventLoopASGIHandler
+from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.startup import checked_project
+from onloop.asgi.types import ProtocolRouter
+from onloop.asgi.websockets import WebSocketRouter, installed_routes
+from onloop.background import background_work
+from onloop.database import database_pools
+from onloop.gc import garbage_collected_lightly
+from onloop.http.client import shared_http_client
+from onloop.observe.observed import observed, observing
+from onloop.redis import shared_redis
 
 application = ProtocolRouter(
     http=observed(BodyLimits(EventLoopASGIHandler(), settings.MAX_BODY_BYTES)),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
-from config import environment as env
-from config.environment import InvalidSetting
+from onloop import env
+from onloop.env import InvalidSetting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_file(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -22,7 +22,7 @@ PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 ROOT_URLCONF = "config.urls"
 
 INSTALLED_APPS = [
-    "runtime",
+    "onloop",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "aggregator",
     "live",
     "django_tasks_db",
+    "onloop.tasks",
     "jobs",
 ]
 
@@ -129,7 +130,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    from runtime.postgres import BoundedConnection, check_connection
+    from onloop.postgres import BoundedConnection, check_connection
 
     pool_timeout = env.seconds("DATABASE_POOL_TIMEOUT", 10.0)
     DATABASES["default"]["OPTIONS"] = {
@@ -170,7 +171,7 @@ if REDIS_URL:
     }
     CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "runtime.channel_layer.BoundedRedisChannelLayer",
+            "BACKEND": "onloop.channel_layer.BoundedRedisChannelLayer",
             "CONFIG": {"hosts": [{"address": REDIS_URL, **redis_options}]},
         }
     }
@@ -188,7 +189,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "runtime.static.StaticFilesStorage"
+        else "onloop.static.StaticFilesStorage"
     },
 }
 
@@ -208,15 +209,15 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "runtime.logs.formatter", "renderer": LOG_FORMAT}},
-    "filters": {"without_websockets": {"()": "runtime.logs.WithoutWebSockets"}},
+    "formatters": {"line": {"()": "onloop.observe.log_format.formatter", "renderer": LOG_FORMAT}},
+    "filters": {"without_websockets": {"()": "onloop.observe.log_format.WithoutWebSockets"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "level": LOG_LEVEL}
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
-        # In the same format, at its own --log-level; its access log gives way to runtime.access.
+        # In the same format, at its own --log-level; `onloop` writes its own access log.
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.error": {"filters": ["without_websockets"]},
         "uvicorn.access": {"handlers": [], "propagate": False},
@@ -289,6 +290,6 @@ if JOBS_BACKEND == "rq":
         raise InvalidSetting("REDIS_URL", "", "the URL of the Redis that JOBS_BACKEND=rq asks for")
     INSTALLED_APPS.append("django_rq")
     RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_RESULT_TTL": 14 * 24 * 3600}}
-    TASKS = {"default": {"BACKEND": "jobs.rq.RQBackend"}}
+    TASKS = {"default": {"BACKEND": "onloop.tasks.rq.RQBackend"}}
 else:
     TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

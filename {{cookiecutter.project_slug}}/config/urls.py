@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from config.admin import login
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("runtime.urls")),
+    path("", include("onloop.probes.urls")),
     path("", include("aggregator.urls")),
     path("", include("live.urls")),
     path("", include("jobs.urls")),

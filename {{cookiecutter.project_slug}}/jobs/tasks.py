@@ -9,7 +9,7 @@ from django.tasks import task
 
 from aggregator.gather import ask_upstream
 from aggregator.upstream import Outcome, outcome_json
-from runtime.http import BadResponseError, HTTPClientError
+from onloop.http.client import BadResponseError, HTTPClientError
 
 
 @task

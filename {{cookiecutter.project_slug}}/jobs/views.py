@@ -14,12 +14,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from aggregator.fan_out import fan_out_from_query
-from jobs import queue
 from jobs.tasks import aggregate
-from jobs.watch import JobsUnavailableError, Result, follow
-from live.sse import Event, EventStreamResponse
-from runtime.rate_limit import rate_limited
-from runtime.redis import redis_required
+from onloop.rate_limit import rate_limited
+from onloop.redis import redis_required
+from onloop.streams import Event, EventStreamResponse
+from onloop.tasks import queue
+from onloop.tasks.watch import JobsUnavailableError, Result, follow
 
 DONE = "done"
 RETRY_AFTER_SECONDS = 10

@@ -10,9 +10,9 @@ from reprlib import repr as short_repr
 
 from django.conf import settings
 
-from live.hub import Publisher, hub
-from live.log import Event
 from live.run import Report, follow_run
+from onloop.events.event_log import Event
+from onloop.events.hub import Publisher, hub
 
 ENDS = {"done", "cancelled", "lost"}
 MARGIN_SECONDS = 10.0

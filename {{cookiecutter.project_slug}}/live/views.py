@@ -10,9 +10,9 @@ from django.views.decorators.http import require_GET, require_safe
 from aggregator.fan_out import fan_out_from_query
 from live.run import follow_run
 from live.shared_run import ENDS, is_known, unknown_run, watch_run
-from live.sse import Event, EventStreamResponse
-from runtime.rate_limit import rate_limited
-from runtime.redis import redis_required
+from onloop.rate_limit import rate_limited
+from onloop.redis import redis_required
+from onloop.streams import Event, EventStreamResponse
 
 DONE = "done"
 

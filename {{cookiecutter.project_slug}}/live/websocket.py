@@ -17,11 +17,11 @@ from django.conf import settings
 from aggregator.fan_out import bad_fan_out, is_accepted
 from live.run import Report
 from live.shared_run import CANCELLED, is_known, new_run, shared_run, unknown_run, watch_run
-from live.tasks import running
-from runtime.lifespan import stopping
-from runtime.protocols import Receive, Scope, Send
-from runtime.rate_limit import RateLimitedError, count_request
-from runtime.redis import UNAVAILABLE, redis_errors
+from onloop.asgi.lifespan import stopping
+from onloop.asgi.types import Receive, Scope, Send
+from onloop.rate_limit import RateLimitedError, count_request
+from onloop.redis import UNAVAILABLE, redis_errors
+from onloop.running import running
 
 logger = logging.getLogger(__name__)
 

@@ -23,13 +23,13 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_known_of_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.origins._origins", {})
+    monkeypatch.setattr("onloop.http.origins._origins", {})
 
 
 @pytest.fixture(autouse=True)
 def _nothing_counted_of_any_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.rate_limit._full", {})
-    monkeypatch.setattr("runtime.rate_limit._redis_away_until", 0.0)
+    monkeypatch.setattr("onloop.rate_limit._full", {})
+    monkeypatch.setattr("onloop.rate_limit._redis_away_until", 0.0)
 
 
 @pytest.fixture(params=["aiohttp", "httpx"])

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from runtime.server import APPLICATION, OPTIONS
+from onloop.server import APPLICATION, OPTIONS
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Reading the certificates takes longer than most tests: once for all of their clients.
@@ -183,7 +183,7 @@ def serve_process(
     """Serve the project by uvicorn in a process of its own; yield it and its URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        command = [sys.executable, "-m", "runtime.server", app]
+        command = [sys.executable, "-m", "onloop.server", app]
         server = subprocess.Popen(
             [*command, "--fd", str(listener.fileno()), *options],
             cwd=PROJECT,

@@ -11,13 +11,13 @@ import httpx
 import pytest
 from django.contrib.auth.models import User
 from django_structlog.signals import bind_extra_request_finished_metadata
+from onloop.asgi.handler import EventLoopASGIHandler
+from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.types import ProtocolRouter
+from onloop.database import database_pools
+from onloop.http.client import shared_http_client
+from onloop.observe.observed import observed
 from pytest_django import Settings
-from runtime.database import database_pools
-from runtime.handler import EventLoopASGIHandler
-from runtime.http import shared_http_client
-from runtime.lifespan import Lifespan
-from runtime.observed import observed
-from runtime.protocols import ProtocolRouter
 
 from tests.servers import serve_app
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from tests.aggregator.asking import AGGREGATED, ask, echo
+from tests.onloop.calls import closed_port
 from tests.polling import eventually
-from tests.runtime.calls import closed_port
 from tests.servers import PROJECT, Call, serve_process, serve_upstream
 
 REQUESTS = 150  # Of each kind.

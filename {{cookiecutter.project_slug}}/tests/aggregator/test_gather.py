@@ -5,7 +5,7 @@ import pytest
 
 from aggregator.gather import DeadlineExceededError, gather
 from aggregator.upstream import Outcome
-from runtime.http import BadResponseError
+from onloop.http.client import BadResponseError
 
 
 async def collect(

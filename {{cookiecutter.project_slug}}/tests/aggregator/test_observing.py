@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.aggregator.asking import AGGREGATED, ask, echo
-from tests.runtime.calls import closed_port
+from tests.onloop.calls import closed_port
 from tests.servers import Call, serve_upstream
 
 

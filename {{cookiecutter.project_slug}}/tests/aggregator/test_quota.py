@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.aggregator.asking import AGGREGATED, ask, echo, task_id
-from tests.runtime.calls import circuits
+from tests.onloop.calls import circuits
 from tests.servers import Call, serve_upstream
 
 BODY = b'"' + b"x" * 398 + b'"'

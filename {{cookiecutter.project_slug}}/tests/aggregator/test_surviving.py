@@ -8,9 +8,9 @@ from itertools import count
 import pytest
 from pytest_django import Settings
 
-from runtime.http import HTTPClientError
+from onloop.http.client import HTTPClientError
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
-from tests.runtime.calls import circuits
+from tests.onloop.calls import circuits
 from tests.servers import PROJECT, Answer, Call, serve_upstream
 
 
@@ -36,7 +36,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     async def sleep(_: float) -> None:
         await asyncio.sleep(0)
 
-    monkeypatch.setattr("runtime.retry.sleep", sleep)
+    monkeypatch.setattr("onloop.http.retry.sleep", sleep)
 
 
 async def test_seven_results_and_three_errors_and_then_ten_results(
@@ -120,7 +120,7 @@ async def test_dead_upstream_is_not_hammered_and_then_left_alone(
     live_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("runtime.breaker.monotonic", lambda: now)
+    monkeypatch.setattr("onloop.http.breaker.monotonic", lambda: now)
     behaviour = busy
 
     async def answer(call: Call) -> None:
@@ -168,7 +168,7 @@ async def test_client_that_leaves_ends_the_pauses(
         finally:
             ended.release()
 
-    monkeypatch.setattr("runtime.retry.sleep", sleep)
+    monkeypatch.setattr("onloop.http.retry.sleep", sleep)
     async with serve_upstream(busy) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         request = asyncio.create_task(ask(live_url + AGGREGATED))
@@ -186,7 +186,7 @@ def acquire(semaphore: threading.Semaphore, times: int) -> None:
 @pytest.fixture
 def _half_a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the calls of a fan-out of ten look as if each had taken 0.5 s."""
-    monkeypatch.setattr("runtime.hedge.perf_counter", count(0, 0.05).__next__)
+    monkeypatch.setattr("onloop.http.hedge.perf_counter", count(0, 0.05).__next__)
 
 
 @pytest.mark.usefixtures("_half_a_second_each")

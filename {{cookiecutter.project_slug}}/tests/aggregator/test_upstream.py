@@ -14,14 +14,14 @@ from aggregator.upstream import (
     task_urls,
     upstream_url,
 )
-from runtime.http import BadResponseError, ConnectError, http_client
+from onloop.http.client import BadResponseError, ConnectError, http_client
 from tests.servers import Call, serve_upstream
 
 
 def test_upstream_is_our_own_sync_api_unless_a_setting_names_another(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.protocols._served_port", None)
+    monkeypatch.setattr("onloop.asgi.types._served_port", None)
     settings.PORT = 1234
     settings.AGGREGATOR_UPSTREAM_URL = ""
     assert upstream_url() == "http://127.0.0.1:1234/sync/api/"

@@ -13,7 +13,7 @@ from django.urls import path
 from pytest_django import Settings
 
 from aggregator import views
-from runtime.authentication import authenticated
+from onloop.authentication import authenticated
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
 from tests.servers import Call, barrier, serve_upstream
 

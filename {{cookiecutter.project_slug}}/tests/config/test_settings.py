@@ -11,8 +11,8 @@ import pytest
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.core.cache import caches
 
-from config.environment import InvalidSetting
-from runtime.channel_layer import BoundedRedisChannelLayer
+from onloop.channel_layer import BoundedRedisChannelLayer
+from onloop.env import InvalidSetting
 from tests.servers import PROJECT
 
 SECRET = "s" * 50
@@ -34,7 +34,7 @@ def test_production_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert values["ALLOWED_HOSTS"] == ["example.com", "example.org"]
     assert values["SECURE_SSL_REDIRECT"]
     assert values["SECURE_HSTS_SECONDS"] == 3600
-    assert values["STORAGES"]["staticfiles"]["BACKEND"] == "runtime.static.StaticFilesStorage"
+    assert values["STORAGES"]["staticfiles"]["BACKEND"] == "onloop.static.StaticFilesStorage"
 
 
 def test_hsts_is_for_this_host_alone_unless_the_owner_widens_it(
@@ -153,14 +153,14 @@ def test_traces_need_what_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a"}
     assert not settings(monkeypatch, **production)["TRACING"]
 
-    monkeypatch.setattr("config.environment.find_spec", lambda name: None)
+    monkeypatch.setattr("onloop.env.find_spec", lambda name: None)
     with pytest.raises(InvalidSetting, match="poetry install -E otel"):
         settings(monkeypatch, **production, OTEL_EXPORTER_OTLP_ENDPOINT="http://collector:4318")
 
 
 def test_postgresql_needs_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a"}
-    monkeypatch.setattr("config.environment.find_spec", lambda name: None)
+    monkeypatch.setattr("onloop.env.find_spec", lambda name: None)
 
     with pytest.raises(InvalidSetting, match="poetry install -E postgres") as refusal:
         settings(monkeypatch, **production, DATABASE_URL="postgres://ada:secret@host:5432/name")
@@ -336,7 +336,7 @@ def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.M
     [
         ["manage.py", "check"],
         ["manage.py", "runserver"],
-        ["-m", "runtime.server", "--port", "0"],
+        ["-m", "onloop.server", "--port", "0"],
     ],
     ids=["check", "runserver", "server"],
 )

@@ -7,8 +7,8 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
-from jobs.worker import Worker
-from runtime.lifespan import stopping
+from onloop.asgi.lifespan import stopping
+from onloop.tasks.worker import Worker
 from tests.jobs import tasks
 
 type RunWorker = Callable[[], AbstractAsyncContextManager[None]]

@@ -14,7 +14,7 @@ from django.tasks import TaskResultStatus, default_task_backend
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
-from jobs import attempts
+from onloop.tasks import attempts
 from tests.jobs import tasks
 from tests.jobs.conftest import run_worker, until
 from tests.jobs.test_processes import dedicated_worker, manage
@@ -186,7 +186,7 @@ async def test_jobs_end_though_answers_are_lost_and_connections_go_silent(
         "surrogate": ("FAILED", 2, "builtins.ValueError"),
         "NUL in its result": ("FAILED", 2, "django.db.utils.DataError"),
         "cancel its task": ("FAILED", 2, "asyncio.exceptions.CancelledError"),
-        "too large": ("FAILED", 1, "jobs.attempts.ResultTooLargeError"),
+        "too large": ("FAILED", 1, "onloop.tasks.attempts.ResultTooLargeError"),
         "refused": ("FAILED", 2, "django.db.utils.OperationalError"),
     }
     assert again["2"] == ("SUCCESSFUL", 2, "")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.management.commands.jobs_worker import beating
+from onloop.tasks.management.commands.jobs_worker import beating
 from tests.jobs.conftest import until
 
 LONG_AGO = 1.0
@@ -14,7 +14,7 @@ LONG_AGO = 1.0
 async def test_file_is_touched_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.management.commands.jobs_worker.HEARTBEAT_SECONDS", 0.001)
+    monkeypatch.setattr("onloop.tasks.management.commands.jobs_worker.HEARTBEAT_SECONDS", 0.001)
     heartbeat = tmp_path / "heartbeat"
 
     async def exists() -> bool:

@@ -11,7 +11,7 @@ def _jobs_in_a_redis_that_is_down(settings: Settings, tmp_path: object) -> None:
     settings.JOBS_BACKEND = "rq"
     settings.RQ_QUEUES = {"default": {"URL": settings.REDIS_URL}}
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django_rq"]
-    settings.TASKS = {"default": {"BACKEND": "jobs.rq.RQBackend"}}
+    settings.TASKS = {"default": {"BACKEND": "onloop.tasks.rq.RQBackend"}}
 
 
 @pytest.mark.parametrize(

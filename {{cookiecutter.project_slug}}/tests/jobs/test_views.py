@@ -20,13 +20,14 @@ from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
 from config.asgi import application
-from jobs import queue, views, watch
-from jobs.models import Lease
-from jobs.worker import database, embedded_worker
-from runtime.authentication import authenticated
-from runtime.handler import EventLoopASGIHandler
-from runtime.lifespan import Lifespan
-from runtime.protocols import ProtocolRouter
+from jobs import views
+from onloop.asgi.handler import EventLoopASGIHandler
+from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.types import ProtocolRouter
+from onloop.authentication import authenticated
+from onloop.tasks import queue, watch
+from onloop.tasks.models import Lease
+from onloop.tasks.worker import database, embedded_worker
 from tests.jobs import tasks
 from tests.jobs.conftest import database_down, run_worker, until
 from tests.servers import Call, serve_app, serve_upstream
@@ -124,7 +125,7 @@ async def test_aggregation_without_one_answer_is_tried_again_and_fails(settings:
 
     assert (job["status"], job["attempts"], job["result"]) == ("FAILED", 3, None)
     assert job["error"] == {
-        "type": "runtime.http.BadResponseError",
+        "type": "onloop.http.client.BadResponseError",
         "message": "The server answered with status 400.",
     }
 

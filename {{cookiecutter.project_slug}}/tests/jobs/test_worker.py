@@ -14,8 +14,8 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
-from jobs import attempts, worker
-from jobs.models import Lease
+from onloop.tasks import attempts, worker
+from onloop.tasks.models import Lease
 from tests.jobs import tasks
 from tests.jobs.conftest import database_down, run_worker, until
 

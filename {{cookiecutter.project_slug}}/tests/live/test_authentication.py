@@ -13,12 +13,12 @@ from websockets.exceptions import InvalidStatus
 
 from live import views
 from live.websocket import runs_socket
-from runtime.authentication import authenticated, authenticated_websocket
-from runtime.handler import EventLoopASGIHandler
-from runtime.lifespan import Lifespan
-from runtime.observed import observed
-from runtime.protocols import ProtocolRouter
-from runtime.websockets import WebSocketRouter
+from onloop.asgi.handler import EventLoopASGIHandler
+from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.types import ProtocolRouter
+from onloop.asgi.websockets import WebSocketRouter
+from onloop.authentication import authenticated, authenticated_websocket
+from onloop.observe.observed import observed
 from tests.live.reading import parse, talk
 from tests.live.upstreams import echo
 from tests.servers import serve_app, serve_upstream

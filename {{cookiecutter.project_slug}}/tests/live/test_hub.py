@@ -10,9 +10,9 @@ from channels.layers import InMemoryChannelLayer
 from channels_redis.core import RedisChannelLayer
 from pytest_django import Settings
 
-from live import hub as hub_module
-from live.hub import Hub, Publisher, hub
-from live.log import START, Entry, Event, Position, ProcessLog, RedisLog
+from onloop.events import hub as hub_module
+from onloop.events.event_log import START, Entry, Event, Position, ProcessLog, RedisLog
+from onloop.events.hub import Hub, Publisher, hub
 
 
 class CountingLog(ProcessLog):

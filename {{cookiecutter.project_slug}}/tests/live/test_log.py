@@ -6,8 +6,8 @@ import pytest
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from live import log
-from live.log import START, Entry, Log, ProcessLog, RedisLog, position_of
+from onloop.events import event_log as log
+from onloop.events.event_log import START, Entry, Log, ProcessLog, RedisLog, position_of
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 from pytest_django import Settings
 
 from config.asgi import application
-from live import hub, shared_run
-from runtime import redis
+from live import shared_run
+from onloop import redis
+from onloop.events import hub
 from tests.live.reading import parse, talk
 from tests.live.upstreams import HeldBack, echo
 from tests.polling import eventually
@@ -41,7 +42,7 @@ def url(
 
 def outages(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What the project has warned of, each time without a traceback."""
-    records = [record for record in caplog.records if record.name.startswith(("live", "runtime"))]
+    records = [record for record in caplog.records if record.name.startswith(("live", "onloop"))]
     assert not [record for record in caplog.records if record.exc_info]
     return [record.getMessage() for record in records if record.levelno >= logging.WARNING]
 

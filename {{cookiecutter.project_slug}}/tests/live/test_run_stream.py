@@ -8,8 +8,8 @@ from django.test import AsyncClient
 from pytest_django import Settings
 
 from live import shared_run
-from live.hub import Publisher
 from live.run import Report
+from onloop.events.hub import Publisher
 from tests.live.reading import parse, talk
 from tests.live.upstreams import Hanging, HeldBack, echo
 from tests.servers import Call, serve_upstream

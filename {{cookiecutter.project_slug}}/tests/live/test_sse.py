@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from live.sse import Event, EventStreamResponse, comment
-from runtime.lifespan import stopping
+from onloop.asgi.lifespan import stopping
+from onloop.streams import Event, EventStreamResponse, comment
 
 # https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 

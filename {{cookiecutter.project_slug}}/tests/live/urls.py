@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from django.http import HttpRequest
 from django.urls import path
 
-from live.sse import Event, EventStreamResponse
+from onloop.streams import Event, EventStreamResponse
 
 
 class Source:

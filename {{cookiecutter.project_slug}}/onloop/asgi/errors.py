@@ -1,0 +1,155 @@
+"""How errors are answered: on the event loop, or on the request's thread where that may wait.
+
+Django answers them in threads of the loop's default executor. Whatever an error page opens there,
+such as a database connection, stays open for good: https://code.djangoproject.com/ticket/36027
+"""
+
+import logging
+import logging.handlers
+from collections.abc import Awaitable, Callable
+from types import FunctionType
+from typing import Any
+
+import asgiref.sync
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.handlers import exception
+from django.core.handlers.base import BaseHandler
+from django.core.signals import got_request_exception
+from django.http import Http404, HttpRequest
+from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
+from django.template import TemplateDoesNotExist, engines
+from django.template.backends.django import DjangoTemplates
+from django.template.loaders.cached import Loader as CachedLoader
+from django.urls import get_resolver, get_urlconf
+from django.utils.log import log_response, request_logger
+from django.views import defaults
+
+from onloop.conf import settings
+
+DEFAULT_VIEWS = {
+    400: defaults.bad_request,
+    403: defaults.permission_denied,
+    404: defaults.page_not_found,
+    500: defaults.server_error,
+}
+# Handlers that write to a file or a queue. All others may wait for another machine.
+LOCAL_LOG_HANDLERS = (logging.StreamHandler, logging.NullHandler, logging.handlers.QueueHandler)
+
+
+def with_globals[F: Callable[..., Any]](function: F, **names: object) -> F:
+    """Return a copy of `function` that finds `names` where it looks for its module's."""
+    return FunctionType(  # type: ignore[return-value]
+        function.__code__, {**function.__globals__, **names}, argdefs=function.__defaults__
+    )
+
+
+def sync_to_async(
+    function: Callable[..., Any], thread_sensitive: bool = True
+) -> Callable[..., Awaitable[Any]]:
+    """asgiref's sync_to_async(), for Django's handler: only what may wait leaves the event loop.
+
+    That runs on the request's thread, whatever `thread_sensitive` says.
+    """
+    plain = getattr(function, "__func__", function)
+    if not isinstance(plain, FunctionType) or not (may_wait := MAY_WAIT.get(plain)):
+        return asgiref.sync.sync_to_async(function)
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        if may_wait(function, *args, **kwargs):
+            return await asgiref.sync.sync_to_async(function)(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def on_the_event_loop[F: Callable[..., Any]](function: F) -> F:
+    """Return a copy of Django's `function` that uses the sync_to_async() above."""
+    return with_globals(function, sync_to_async=sync_to_async)
+
+
+def process_exception_may_wait(method: Any, *args: object) -> bool:
+    return bool(method.__self__._exception_middleware)
+
+
+def log_response_may_wait(
+    function: object, *args: object, response: HttpResponseBase, **kwargs: object
+) -> bool:
+    level = logging.ERROR if response.status_code >= 500 else logging.WARNING
+    return not hasattr(response, "_has_been_logged") and log_may_wait(request_logger, level)
+
+
+def error_page_may_wait(function: object, request: HttpRequest, error: Exception) -> bool:
+    """Return False if Django's own short page is the answer, and nothing else comes to it."""
+    logger, level = request_logger, logging.WARNING
+    match error:
+        case Http404():
+            status = 404
+        case PermissionDenied():
+            status = 403
+        case MultiPartParserError() | BadRequest():
+            status = 400
+        case SuspiciousOperation():
+            status = 400
+            logger = logging.getLogger(f"django.security.{type(error).__name__}")
+            level = logging.ERROR
+        case _:
+            status = 500
+            level = logging.ERROR
+    return (
+        settings.DEBUG
+        or (status == 500 and got_request_exception.has_listeners())
+        or not is_missing(f"{status}.html")
+        or may_check_csrf_token(request)
+        or log_may_wait(logger, level)
+        or not has_default_view(status)
+    )
+
+
+def is_missing(template: str) -> bool:
+    """Return whether all template engines have looked for it, and know that it is not there."""
+    return all(
+        isinstance(engine, DjangoTemplates)
+        and all(
+            isinstance(loader, CachedLoader)
+            and loader.get_template_cache.get(template) is TemplateDoesNotExist
+            for loader in engine.engine.template_loaders
+        )
+        for engine in engines.all()
+    )
+
+
+def may_check_csrf_token(request: HttpRequest) -> bool:
+    """Return whether @requires_csrf_token, on all default views, may read session or body."""
+    return settings.CSRF_USE_SESSIONS or (
+        request.method == "POST" and settings.CSRF_COOKIE_NAME in request.COOKIES
+    )
+
+
+def has_default_view(status: int) -> bool:
+    try:
+        view = get_resolver(get_urlconf()).resolve_error_handler(status)
+    except Exception:  # Django meets it again, and answers it.
+        return False
+    return view is DEFAULT_VIEWS[status]
+
+
+def log_may_wait(logger: logging.Logger, level: int) -> bool:
+    """Return whether a record of this level reaches a handler that may wait."""
+    current: logging.Logger | None = logger
+    while current:
+        if any(
+            handler.level <= level and not isinstance(handler, LOCAL_LOG_HANDLERS)
+            for handler in current.handlers
+        ):
+            return True
+        current = current.parent if current.propagate else None
+    return False
+
+
+MAY_WAIT: dict[Any, Callable[..., bool]] = {
+    BaseHandler.process_exception_by_middleware: process_exception_may_wait,
+    log_response: log_response_may_wait,
+    exception.response_for_exception: error_page_may_wait,
+}
+convert_exception_to_response = on_the_event_loop(exception.convert_exception_to_response)

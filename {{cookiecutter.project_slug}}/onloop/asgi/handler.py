@@ -1,0 +1,228 @@
+"""Django's ASGI handler for requests that stay on the event loop.
+
+Django's own handler goes through a thread several times for each request: once to send
+request_started, twice for most middleware, once for response.close(), which sends
+request_finished. Here a request takes a thread when its own code is synchronous, and only then.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing, suppress
+from inspect import iscoroutinefunction
+from traceback import clear_frames
+from typing import IO, Any
+
+from asgiref.sync import sync_to_async
+from django.core.cache import caches, close_caches
+from django.core.cache.backends.base import BaseCache
+from django.core.exceptions import RequestAborted
+from django.core.handlers import base
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, reset_queries
+from django.dispatch import Signal
+from django.dispatch.dispatcher import _run_parallel  # type: ignore[attr-defined]
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch, set_script_prefix
+
+from onloop.asgi import errors
+from onloop.asgi.middleware import import_middleware
+from onloop.asgi.thread_pool import SyncThreads
+from onloop.asgi.threads import RequestThread, ThreadOfOwn, caller_has_chosen, request_thread
+from onloop.conf import settings
+
+type Scope = dict[str, Any]
+type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+# Django's own receivers of request_started and request_finished. Two are about the database
+# connections of the request's thread: without a thread they have nothing to do. Two are about the
+# request's context, and do not wait, except for caches that a thread has opened.
+INLINE_RECEIVERS = {close_caches, base.reset_urlconf}
+DJANGO_RECEIVERS = {reset_queries, close_old_connections} | INLINE_RECEIVERS
+
+
+class EventLoopASGIHandler(ASGIHandler):
+    """An ASGIHandler that uses a thread for synchronous code only.
+
+    At most `settings.SYNC_THREADS` requests run synchronous code at the same time, each on a thread
+    of its own; further ones wait for their turn. A request releases its thread before its response
+    is sent, and takes another only if closing the response needs one.
+    """
+
+    def __init__(self) -> None:
+        self._threads = SyncThreads(settings.SYNC_THREADS)
+        self._has_sync_middleware = False
+        super().__init__()
+
+    # BaseHandler.load_middleware() has no hook between a name in settings.MIDDLEWARE and the class
+    # it imports, and the names must stay Django's own: system checks and packages compare them.
+    # Nor is there one where errors are answered. So these are Django's functions with other
+    # functions to call, and nothing global is patched.
+    load_middleware = errors.with_globals(
+        base.BaseHandler.load_middleware,
+        import_string=import_middleware,
+        convert_exception_to_response=errors.convert_exception_to_response,
+    )
+    get_response_async = errors.on_the_event_loop(base.BaseHandler.get_response_async)
+    _get_response_async = errors.on_the_event_loop(
+        base.BaseHandler._get_response_async  # type: ignore[attr-defined]
+    )
+
+    def adapt_method_mode(
+        self,
+        is_async: bool,
+        method: Callable[..., Any],
+        method_is_async: bool | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Callable[..., Any]:
+        """BaseHandler.adapt_method_mode(), which notes sync middleware around async code."""
+        self._has_sync_middleware |= bool(method_is_async and not is_async)
+        return super().adapt_method_mode(is_async, method, method_is_async, *args, **kwargs)
+
+    def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """BaseHandler.make_view_atomic(); the thread of sync middleware only waits for the view."""
+        view = super().make_view_atomic(view)
+        if not self._has_sync_middleware or not iscoroutinefunction(view) or not request_thread():
+            return view
+
+        async def waited_for(*args: Any, **kwargs: Any) -> Any:
+            with self._threads.one_waiting():
+                return await view(*args, **kwargs)
+
+        return waited_for
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if caller_has_chosen():
+            await super().__call__(scope, receive, send)
+            return
+        async with ThreadOfOwn(self._threads):
+            await super().__call__(scope, receive, send)
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """BaseHandler.resolve_request(), which tells whoever observes the request its route."""
+        match = super().resolve_request(request)
+        scope: Scope = request.scope  # type: ignore[attr-defined]
+        if exchange := scope.get("exchange"):
+            exchange.route = match.route
+        return match
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGIHandler.handle() with signals and response.close() that take no needless thread."""
+        try:
+            body_file = await self.read_body(receive)
+        except RequestAborted:
+            return
+
+        with closing(body_file):
+            set_script_prefix(get_script_prefix(scope))
+            await self.send_signal(request_started, scope=scope)
+            request, error_response = self.create_request(scope, body_file)
+            if request is None:
+                body_file.close()
+                await self.send_response(error_response, send)  # type: ignore[arg-type]
+                await self.close_response(error_response, None, body_file)  # type: ignore[arg-type]
+                return
+
+            response = None
+            try:
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        listener = group.create_task(self.listen_for_disconnect(receive))
+                        response = await self.run_get_response(request)
+                        await self.send_response(response, send)
+                        listener.cancel()
+                except* RequestAborted as left:
+                    # The group and the frame of TaskGroup.__aexit__ hold each other, and through
+                    # their traceback the response, until the garbage is collected.
+                    clear_frames(left.__traceback__)
+            except BaseExceptionGroup as exception_group:
+                if len(exception_group.exceptions) == 1:
+                    raise exception_group.exceptions[0] from None
+                raise
+
+            if response is None:
+                await self.send_signal(request_finished)
+            else:
+                await self.close_response(response, request, body_file)
+
+    async def send_response(self, response: HttpResponseBase, send: Send) -> None:
+        """ASGIHandler.send_response() that holds no thread while the client reads.
+
+        Except for receivers of request_finished: Django calls them on the thread that the request's
+        other code ran on, which they may have left something on.
+        """
+        thread = request_thread()
+        is_sync_stream = response.streaming and not getattr(response, "is_async", False)
+        if (
+            thread
+            and (thread.used or is_sync_stream)
+            and not self.has_foreign_receivers(request_finished)
+        ):
+            if is_sync_stream:
+                send = released_before_the_body(send, thread)
+            else:
+                thread.release()
+        await super().send_response(response, send)
+
+    def has_foreign_receivers(self, signal: Signal) -> bool:
+        sync_receivers, _ = signal._live_receivers(self.__class__)
+        return not DJANGO_RECEIVERS.issuperset(sync_receivers)
+
+    async def send_signal(self, signal: Signal, **named: object) -> None:
+        """Signal.asend(), but without a thread unless a receiver needs one."""
+        thread = request_thread()
+        sync_receivers, async_receivers = signal._live_receivers(self.__class__)
+        if (
+            thread is None
+            or thread.taken
+            or not DJANGO_RECEIVERS.issuperset(sync_receivers)
+            or (thread.used and caches_may_wait())
+        ):
+            await signal.asend(sender=self.__class__, **named)
+            return
+        named |= {"signal": signal, "sender": self.__class__}
+        for receiver in INLINE_RECEIVERS.intersection(sync_receivers):
+            receiver(**named)  # type: ignore[operator]
+        await _run_parallel(*(receiver(**named) for receiver in async_receivers))
+
+    async def close_response(
+        self, response: HttpResponseBase, request: ASGIRequest | None, body_file: IO[bytes]
+    ) -> None:
+        """response.close(), but without a thread where it neither waits nor is overridden."""
+        thread = request_thread()
+        closers: list[Callable[[], None]] = response._resource_closers  # type: ignore[attr-defined]
+        if (
+            thread is None
+            or thread.taken
+            or getattr(response.close, "__func__", None) is not HttpResponseBase.close
+            or closers != ([request.close] if request else [])
+            or getattr(body_file, "_rolled", False)  # It is on disk, and closing it deletes it.
+        ):
+            await sync_to_async(response.close)()
+            return
+        for close in closers:
+            with suppress(Exception):
+                close()
+        closers.clear()
+        response.closed = True
+        await self.send_signal(request_finished)
+
+
+def caches_may_wait() -> bool:
+    """Return whether the request has used a cache that does something when it is closed."""
+    used = caches.all(initialized_only=True)
+    return any(type(cache).close is not BaseCache.close for cache in used)
+
+
+def released_before_the_body(send: Send, thread: RequestThread) -> Send:
+    """Return `send`, for a sync stream: Django reads all of it before it sends the first part."""
+
+    async def release_and_send(message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            thread.release()
+        await send(message)
+
+    return release_and_send

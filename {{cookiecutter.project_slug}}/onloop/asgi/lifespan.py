@@ -1,0 +1,131 @@
+"""What lives as long as the process: opened before the first request, closed after the last.
+
+https://asgi.readthedocs.io/en/latest/specs/lifespan.html
+"""
+
+import asyncio
+import signal
+import threading
+import traceback
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from types import FrameType
+from weakref import WeakKeyDictionary
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+
+from onloop.asgi.types import Receive, Scope, Send
+
+type Resource = Callable[[], AbstractAsyncContextManager[object]]
+
+_added: list[Resource] = []
+_stopping: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = WeakKeyDictionary()
+
+
+class Lifespan:
+    """The ASGI application of the lifespan protocol.
+
+    `resources`, and after them those that apps have added, are entered in order at start-up and
+    left in reverse at shutdown. One that cannot
+    be entered fails the start-up: the server prints why and exits. A shutdown that takes longer
+    than `shutdown_timeout` seconds is cancelled and reported as failed.
+    """
+
+    def __init__(self, *resources: Resource, shutdown_timeout: float = 10.0) -> None:
+        self.resources = resources
+        self.shutdown_timeout = shutdown_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open the resources, wait until the server stops, close the resources."""
+        await receive()
+        _stopping[asyncio.get_running_loop()] = asyncio.Event()
+        async with AsyncExitStack() as stack:
+            try:
+                for resource in (*self.resources, *_added):
+                    await stack.enter_async_context(resource())
+                stack.enter_context(_stop_announced())
+            except (CommandError, ImproperlyConfigured) as error:  # Written for people.
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            except Exception:
+                await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            try:
+                async with asyncio.timeout(self.shutdown_timeout):
+                    await stack.aclose()
+            except Exception:
+                await send({"type": "lifespan.shutdown.failed", "message": traceback.format_exc()})
+            else:
+                await send({"type": "lifespan.shutdown.complete"})
+
+
+def add_resource(resource: Resource) -> None:
+    """Let every lifespan open `resource` too.
+
+    For the `ready()` of an app, so that the app can be dropped without a change elsewhere.
+    """
+    _added.append(resource)
+
+
+def stopping() -> asyncio.Event:
+    """Return the running loop's event that is set as soon as the server is asked to stop."""
+    return _stopping.setdefault(asyncio.get_running_loop(), asyncio.Event())
+
+
+async def until_stopping[T](source: AsyncIterator[T]) -> AsyncGenerator[T]:
+    """Yield what `source` yields, and end when it ends or the server is asked to stop.
+
+    For the body of a stream that would else stay open for ever.
+    """
+    stop = asyncio.ensure_future(stopping().wait())
+    following = asyncio.ensure_future(_next(source))
+    try:
+        while True:
+            await asyncio.wait({stop, following}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                return
+            try:
+                item = following.result()
+            except StopAsyncIteration:
+                return
+            yield item
+            following = asyncio.ensure_future(_next(source))
+    finally:
+        stop.cancel()
+        following.cancel()
+
+
+@contextmanager
+def _stop_announced() -> Iterator[None]:
+    """Set `stopping()` when SIGINT or SIGTERM arrives, then let the server's own handler act.
+
+    A server ends the lifespan only after its last response, so an open stream has to hear of the
+    stop from the signal itself. Signals reach the main thread alone (see Python's `signal`).
+    """
+    loop, event = asyncio.get_running_loop(), stopping()
+    main = threading.current_thread() is threading.main_thread()
+    handlers = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if main and callable(handler := signal.getsignal(number))
+    }
+
+    def announce(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(event.set)
+        handlers[signal.Signals(number)](number, frame)
+
+    for number in handlers:
+        signal.signal(number, announce)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        event.set()
+
+
+async def _next[T](source: AsyncIterator[T]) -> T:
+    return await anext(source)

@@ -1,0 +1,86 @@
+"""Load shedding: a server with more work than it can do says so at once, and does the rest well.
+
+https://sre.google/sre-book/addressing-cascading-failures/
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from onloop.asgi.bodies import body_length
+from onloop.asgi.refusal import RequestRefusedError, serve_unless_refused
+from onloop.asgi.types import Application, Receive, Scope, Send
+
+EXEMPT = {"/healthz", "/readyz", "/metrics"}
+RETRY_AFTER = b"1"
+
+
+class LoadShedding:
+    """ASGI middleware: answers 503 with `Retry-After` while `limit` requests are in work.
+
+    A request is in work from the end of its body until its answer begins. So clients that send
+    slowly do not count, nor do open streams, idle connections and WebSockets. What orchestrators
+    ask is always answered.
+    """
+
+    def __init__(self, app: Application, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+        self.in_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in EXEMPT:
+            await self.app(scope, receive, send)
+            return
+        if self.in_work >= self.limit:
+            await _overloaded().answer(send)
+            return
+        work = _Work(self, receive, send)
+        try:
+            if body_length(scope) == 0:
+                work.begin()
+                await self.app(scope, receive, work.send)
+            else:
+                await serve_unless_refused(self.app, scope, work.receive, work.send)
+        finally:
+            work.end()
+
+
+class _Work:
+    """One request, which counts between `begin()` and `end()`."""
+
+    def __init__(self, shedding: LoadShedding, receive: Receive, send: Send) -> None:
+        self._shedding = shedding
+        self._receive = receive
+        self._send = send
+        self._counts = False
+
+    def begin(self) -> None:
+        self._shedding.in_work += 1
+        self._counts = True
+
+    def end(self) -> None:
+        self._shedding.in_work -= self._counts
+        self._counts = False
+
+    async def receive(self) -> Mapping[str, Any]:
+        """Receive a message, and begin with the last one of the body.
+
+        Raises:
+            RequestRefusedError: the limit was reached while the body came.
+        """
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            if self._shedding.in_work >= self._shedding.limit:
+                raise _overloaded()
+            self.begin()
+        return message
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.end()
+        await self._send(message)
+
+
+def _overloaded() -> RequestRefusedError:
+    sentence = "The server is overloaded. Try again shortly."
+    return RequestRefusedError(503, "overloaded", sentence, (b"retry-after", RETRY_AFTER))

@@ -1,0 +1,174 @@
+"""The thread that the synchronous code of one request, or of other work, runs on."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, Self
+
+from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
+from django.db import close_old_connections, connections, reset_queries
+
+from onloop.asgi.thread_pool import SyncThreads
+
+logger = logging.getLogger(__name__)
+
+type Calls = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
+
+
+class RequestThread(Executor):
+    """An executor whose calls run one after the other on one thread of a shared pool.
+
+    The thread is taken with the first call and kept until `release()`, so no two requests are on
+    one thread at the same time. While every thread of the pool is taken, calls wait in line.
+
+    After `end()` it is kept only as long as there are calls. They come from tasks that outlive
+    their request.
+
+    asgiref hands it the thread-sensitive calls of a request, which are all its synchronous code:
+    https://docs.djangoproject.com/en/stable/topics/async/#async-safety
+    """
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._lock = Lock()
+        self._calls: Calls = SimpleQueue()
+        self._lease: Future[None] | None = None
+        self._ended = False
+        self.used = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether a thread is held, as opposed to not needed yet or still waited for."""
+        return self._lease is not None and (self._lease.running() or self._lease.done())
+
+    @property
+    def pool_exhausted(self) -> bool:
+        """Whether calls wait in line because every thread of the requests' pool is taken."""
+        return isinstance(self._pool, SyncThreads) and self._pool.exhausted
+
+    def submit[**P, R](self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        future: Future[R] = Future()
+        with self._lock:
+            self._calls.put((future, partial(fn, *args, **kwargs)))
+            if self._ended:
+                self._calls.put(None)
+            if self._lease is None:
+                self.used = True
+                self._lease = self._pool.submit(self._serve, self._calls)
+        return future
+
+    def release(self) -> None:
+        """Give the thread back once the calls made so far are done; a later call takes another."""
+        with self._lock:
+            if self._lease is not None:
+                self._calls.put(None)
+                self._calls = SimpleQueue()
+                self._lease = None
+
+    def end(self) -> None:
+        """Release the thread, also after each later call that no other follows at once."""
+        self._ended = True
+        self.release()
+
+    def _serve(self, calls: Calls) -> None:
+        """Run `calls` on the current thread, and leave it clean for the next request."""
+        clean = True
+        while (call := calls.get()) or not self._is_over(calls):
+            if call is None:
+                continue
+            future, function = call
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                if clean:
+                    clean = False
+                    # What Django does on request_started, on the thread that it is meant for.
+                    reset_queries()
+                    close_old_connections()
+                result = function()
+            except BaseException as exception:  # It belongs to whoever awaits the call.
+                future.set_exception(exception)
+            else:
+                future.set_result(result)
+            # A thread waits here for long: it must not keep the last call's objects alive.
+            del call, future, function
+        if not clean:
+            close_connections()
+
+    def _is_over(self, calls: Calls) -> bool:
+        """Return whether nothing follows in `calls`; what is submitted later takes a thread."""
+        with self._lock:
+            if not calls.empty():
+                return False
+            if calls is self._calls:
+                self._lease = None
+            return True
+
+
+class ThreadOfOwn(ThreadSensitiveContext):
+    """A block whose synchronous code runs on one thread of `pool`, given back at its end::
+
+        async with ThreadOfOwn(pool):
+            await User.objects.acount()
+
+    With the thread go the database connections that were opened on it. A task that outlives the
+    block takes a thread for each of its calls.
+    """
+
+    def __init__(self, pool: Executor) -> None:
+        super().__init__()
+        self.thread = RequestThread(pool)
+
+    # Unlike asgiref's own with an executor, this context does not refuse a task that outlives it.
+    async def __aenter__(self) -> Self:
+        self._token = SyncToAsync.thread_sensitive_context.set(self)
+        SyncToAsync.context_to_thread_executor[self] = self.thread
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        SyncToAsync.thread_sensitive_context.reset(self._token)
+        self.thread.end()
+
+
+def request_thread() -> RequestThread | None:
+    """The thread of the current request, or None if a caller of the handler has chosen one."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    return context.thread if isinstance(context, ThreadOfOwn) else None
+
+
+def caller_has_chosen() -> bool:
+    """Return whether synchronous code runs on a thread that async_to_sync(), or a test, has chosen.
+
+    The context of another request does not count. A server may start a request in the context of
+    the last one of its connection: https://github.com/python/cpython/issues/140947
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if context is not None and not isinstance(context, ThreadOfOwn):
+        return True
+    return getattr(AsyncToSync.executors, "current", None) is not None
+
+
+def release_thread() -> None:
+    """Give back the current request's thread, and with it its database connections.
+
+    For async code that has used the ORM and is about to await something slow. It waits for nothing
+    and takes no thread; synchronous code that follows takes another.
+    """
+    thread = request_thread()
+    if thread:
+        thread.release()
+
+
+def close_connections() -> None:
+    """Close the thread's database connections, except healthy ones that CONN_MAX_AGE keeps open."""
+    for connection in connections.all(initialized_only=True):
+        try:
+            connection.close_if_unusable_or_obsolete()
+        except Exception:  # Nobody waits for this any more.
+            logger.exception("A request's connection to %r did not close.", connection.alias)
+        # Within a transaction, autocommit is off, and so the connection has been closed above.
+        if connection.connection is None or connection.in_atomic_block:
+            del connections[connection.alias]

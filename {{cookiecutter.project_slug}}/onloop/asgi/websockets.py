@@ -1,0 +1,90 @@
+"""WebSockets: which application serves which path, and who may open one (RFC 6455).
+
+An app that speaks WebSocket has a module `routing` with `websocket_urlpatterns`: a list of
+`path()`s, each to an ASGI application.
+https://channels.readthedocs.io/en/stable/topics/routing.html
+"""
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from io import BytesIO
+from typing import Any
+
+from channels.auth import AuthMiddleware
+from channels.routing import URLRouter
+from channels.sessions import CookieMiddleware, SessionMiddleware
+from django.apps import apps
+from django.contrib.auth.models import AnonymousUser
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import URLPattern, re_path
+from django.utils.module_loading import module_has_submodule
+
+from onloop.asgi.types import Receive, Scope, Send, refuse_websocket
+from onloop.conf import settings
+
+
+def installed_routes() -> Iterator[Any]:
+    """Yield the `websocket_urlpatterns` of all installed apps."""
+    for app in apps.get_app_configs():
+        if app.module and module_has_submodule(app.module, "routing"):
+            yield from import_module(f"{app.name}.routing").websocket_urlpatterns
+
+
+class WebSocketRouter:
+    """The ASGI application of all WebSockets, to be put into `onloop.observe.observed.observed()`.
+
+    An unknown path or a foreign Origin is refused before the handshake, with HTTP status 403. What
+    is opened finds `session` and `user` in its scope.
+    """
+
+    def __init__(self, routes: Iterable[Any]) -> None:
+        router = URLRouter([*map(observable, routes), re_path("", refuse)])  # type: ignore[arg-type, list-item]
+        self.application: Any = CookieMiddleware(SessionMiddleware(SessionUser(router)))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        application = self.application if is_allowed(scope) else refuse
+        await application(scope, receive, send)
+
+
+def observable(route: Any) -> URLPattern:
+    """Return the route, with an application that tells whoever observes a connection its path."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["exchange"].route = str(route.pattern)
+        await route.callback(scope, receive, send)
+
+    return URLPattern(route.pattern, application)
+
+
+class SessionUser(AuthMiddleware):
+    """The user of the session. Without its cookie that is nobody, and no thread has to look."""
+
+    async def resolve_scope(self, scope: Any) -> None:
+        if settings.SESSION_COOKIE_NAME in scope["cookies"]:
+            await super().resolve_scope(scope)
+        else:
+            scope["user"]._wrapped = AnonymousUser()
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse the handshake."""
+    await refuse_websocket(receive, send)
+
+
+def is_allowed(scope: Scope) -> bool:
+    """Return whether the page that opens a WebSocket may: with the user's cookies, that is.
+
+    Django's rule for forms: the page's origin is that of the request itself, with scheme and port,
+    or one of `CSRF_TRUSTED_ORIGINS`. A client that sends no Origin is no browser, so it has no
+    other user's cookies to abuse (RFC 6455, section 10.2).
+    """
+    scheme = "https" if scope.get("scheme") == "wss" else "http"
+    handshake = scope | {"method": "GET", "scheme": scheme, "query_string": b""}
+    request = ASGIRequest(handshake, BytesIO())
+    if "HTTP_ORIGIN" not in request.META:
+        return True
+    csrf: Any = CsrfViewMiddleware(lambda request: HttpResponse())
+    return bool(csrf._origin_verified(request))

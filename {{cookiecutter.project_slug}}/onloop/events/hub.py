@@ -1,0 +1,237 @@
+"""Events that any process publishes and any process follows: a log for each topic, and a wake-up.
+
+An event is first appended to the log of its topic; then the channel layer tells every process that
+follows the topic that there is news. Such a process reads the log once for all its followers, so
+thousands of them cost one connection and one read. Nothing hangs on a single wake-up: a process
+joins the topic's group before it reads, and reads now and then without having been told.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from weakref import WeakKeyDictionary
+
+from channels.layers import BaseChannelLayer, channel_layers
+
+from onloop.conf import settings
+from onloop.events.event_log import (
+    KEEP_EVENTS,
+    START,
+    Entry,
+    Event,
+    Log,
+    Position,
+    ProcessLog,
+    RedisLog,
+    entries_after,
+    position_of,
+)
+from onloop.redis import redis_errors
+
+logger = logging.getLogger(__name__)
+
+RECHECK_SECONDS = 5.0
+PATIENCE_SECONDS = 5.0
+
+
+class Hub:
+    """Publishes and follows topics on one event loop.
+
+    A topic is named by at most 90 ASCII letters, digits, hyphens, underscores and periods.
+    """
+
+    def __init__(self, log: Log, layer: BaseChannelLayer) -> None:
+        self.log = log
+        self.layer = layer
+        self._tails: dict[str, _Tail] = {}
+        self._channel = ""
+        self._is_down = False
+        self._listener: asyncio.Task[None] | None = None  # As long as the event loop.
+
+    async def publish(self, topic: str, *events: Event) -> None:
+        """Append events to the log of a topic, and wake those who follow it."""
+        await self.log.append(topic, events)
+        await self.layer.group_send(_group(topic), {"type": "news", "topic": topic})
+
+    async def follow(self, topic: str, after: str | None = None) -> AsyncGenerator[Entry]:
+        """Yield the entries of a topic after the one with this id, and each new one, without end.
+
+        An id that no entry has had yet, or that is no id, counts as none: all that is kept comes,
+        from the oldest entry on. So it does where the entry with this id is kept no more.
+        """
+        tail = await self._enter(topic)
+        try:
+            await tail.has_read.wait()
+            position = position_of(after)
+            if position > tail.end:
+                position = START
+            while True:
+                changed = tail.changed
+                for entry in entries_after(tail.entries, position):
+                    position = entry.position
+                    yield entry
+                await changed.wait()
+        finally:
+            await self._leave(topic)
+
+    async def _enter(self, topic: str) -> "_Tail":
+        if not self._listener:
+            self._channel = await self.layer.new_channel()
+            self._listener = asyncio.create_task(self._listen())
+        tail = self._tails.get(topic)
+        if not tail:
+            tail = self._tails[topic] = _Tail()
+            tail.reader = asyncio.create_task(self._read(topic, tail))
+        tail.followers += 1
+        return tail
+
+    async def _leave(self, topic: str) -> None:
+        tail = self._tails[topic]
+        tail.followers -= 1
+        if tail.followers:
+            return
+        del self._tails[topic]
+        tail.reader.cancel()
+        await asyncio.wait([tail.reader])
+
+    async def _listen(self) -> None:
+        """Pass on what the channel layer tells."""
+        while True:
+            try:
+                news = await self.layer.receive(self._channel)
+            except Exception as error:
+                self._note_failure(error, "The channel layer failed; it is asked again.")
+                await asyncio.sleep(RECHECK_SECONDS)
+            else:
+                if tail := self._tails.get(news["topic"]):
+                    tail.news.set()
+
+    async def _read(self, topic: str, tail: "_Tail") -> None:
+        """Read the log whenever there is news, or might be."""
+        try:
+            while True:
+                tail.news.clear()
+                try:
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await self._catch_up(topic, tail)
+                except Exception as error:
+                    self._note_failure(error, f"The log of {topic} failed; it is read again.")
+                try:
+                    async with asyncio.timeout(RECHECK_SECONDS):
+                        await tail.news.wait()
+                except TimeoutError:
+                    tail.joined = False  # A Redis that has restarted knows of no group.
+        finally:
+            await self._discard(topic)
+
+    async def _catch_up(self, topic: str, tail: "_Tail") -> None:
+        if not tail.joined:
+            await self.layer.group_add(_group(topic), self._channel)
+            tail.joined = True
+        tail.add(await self.log.read(topic, tail.end))
+        self._is_down = False
+
+    async def _discard(self, topic: str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.layer.group_discard(_group(topic), self._channel)
+        except Exception as error:
+            self._note_failure(error, f"The group of {topic} could not be left; it expires.")
+        if tail := self._tails.get(topic):  # Somebody came meanwhile, and joined perhaps too early.
+            tail.joined = False
+            tail.news.set()
+
+    def _note_failure(self, error: Exception, message: str) -> None:
+        """Log a failure; of Redis's, one line until it can be read again."""
+        outage = _outage(error)
+        if not outage:
+            logger.error(message, exc_info=error)
+        elif not self._is_down:
+            self._is_down = True
+            logger.warning("Redis is down: %s", outage)
+
+
+class _Tail:
+    """What this process has read of a topic, for all who follow it here."""
+
+    reader: asyncio.Task[None]
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.followers = 0
+        self.joined = False
+        self.news = asyncio.Event()
+        self.has_read = asyncio.Event()
+        self.changed = asyncio.Event()
+
+    @property
+    def end(self) -> Position:
+        return self.entries[-1].position if self.entries else START
+
+    def add(self, entries: list[Entry]) -> None:
+        self.has_read.set()
+        if entries:
+            self.entries = [*self.entries, *entries][-KEEP_EVENTS:]
+            self.changed.set()
+            self.changed = asyncio.Event()
+
+
+class Publisher:
+    """Publishes to one topic without waiting.
+
+    What piles up while an append is in flight goes in the next one. When one fails, that is logged
+    and nothing more is published: a log with a gap would lie.
+    """
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._waiting: list[Event] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._failed = False
+
+    def publish(self, event: Event) -> None:
+        """Publish an event soon, after those before it."""
+        self._waiting.append(event)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send())
+
+    async def flush(self) -> None:
+        """Wait until all is published, or has failed: each append within `PATIENCE_SECONDS`."""
+        if self._sending:
+            await asyncio.wait([self._sending])
+
+    async def _send(self) -> None:
+        while self._waiting and not self._failed:
+            events, self._waiting = self._waiting, []
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await hub().publish(self._topic, *events)
+            except Exception as error:
+                self._failed = True
+                if outage := _outage(error):
+                    logger.error("%s is published no further: %s", self._topic, outage)
+                else:
+                    logger.exception("%s is published no further.", self._topic)
+
+
+def hub() -> Hub:
+    """Return the hub of the running event loop: in Redis if there is one, else for itself."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        layer = channel_layers["default"]
+        _hubs[loop] = Hub(RedisLog() if settings.REDIS_URL else ProcessLog(), layer)
+    return _hubs[loop]
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def _outage(error: Exception) -> str:
+    """Return what is wrong where Redis is down or does not answer, and nothing for a defect."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {PATIENCE_SECONDS:g} s"
+    return str(error) if isinstance(error, redis_errors()) else ""
+
+
+def _group(topic: str) -> str:
+    return f"topic.{topic}"

@@ -1,0 +1,103 @@
+"""The servers that are called: what is known of each, and how a call survives its failures.
+
+The place to start where an app calls another server::
+
+    origin = origin_of(url)
+    async with http_client() as client:
+        body = await origin.get(client, url, timeout=10.0, max_bytes=1_048_576, until=until)
+
+What is known is shared by all requests of the process, and lost with it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from time import perf_counter
+from urllib.parse import urlsplit
+
+from onloop.conf import settings
+from onloop.http.breaker import Breaker
+from onloop.http.budget import Budget
+from onloop.http.client import BodyQuota, Client
+from onloop.http.hedge import Hedge
+from onloop.http.retry import retried
+from onloop.observe.metrics import CallDurations
+
+RETRIED_CALLS = 0.1
+RETRY_BURST = 10
+
+
+class Origin:
+    """One server: scheme, host and port (RFC 6454)."""
+
+    def __init__(self, name: str) -> None:
+        self.breaker = Breaker(
+            name,
+            percent=settings.HTTP_BREAKER_PERCENT,
+            seconds=settings.HTTP_BREAKER_SECONDS,
+        )
+        self.hedge = Hedge()
+        self.durations = CallDurations(name)
+        self.retry_budget = Budget(RETRIED_CALLS, RETRY_BURST, full=True)
+
+    async def get(
+        self,
+        client: Client,
+        url: str,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        max_bytes: int,
+        until: float,
+        quota: BodyQuota | None = None,
+    ) -> bytes:
+        """Return what ``client.get`` returns: retried, hedged, and behind the circuit breaker.
+
+        Each attempt takes ``timeout`` seconds at most; no retry begins after ``until``, in the time
+        of the event loop. The breaker learns once, from the outcome, however many attempts it took.
+        Raises what ``client.get`` raises, and ``CircuitOpenError``.
+        """
+        period = self.breaker.begin()
+        send = partial(client.get, url, timeout=timeout, max_bytes=max_bytes, quota=quota)
+        call: Callable[[], Awaitable[bytes]] = partial(self._attempt, period, send)
+        if settings.HTTP_HEDGING:
+            call = partial(self.hedge.call, call)
+        try:
+            body = await retried(
+                call, retries=settings.HTTP_RETRIES, budget=self.retry_budget, until=until
+            )
+        except BaseException as error:
+            self.breaker.end(period, error)
+            raise
+        self.breaker.end(period, None)
+        return body
+
+    async def _attempt(self, period: int, send: Callable[[], Awaitable[bytes]]) -> bytes:
+        self.breaker.check(period)
+        start = perf_counter()
+        try:
+            body = await send()
+        except BaseException as error:
+            self._measure(start, error)
+            raise
+        self._measure(start)
+        return body
+
+    def _measure(self, start: float, error: BaseException | None = None) -> None:
+        if settings.METRICS:
+            self.durations.measure(perf_counter() - start, error)
+
+
+_origins: dict[str, Origin] = {}
+
+
+def origin_of(url: str) -> Origin:
+    """Return the one server that ``url`` is on."""
+    parts = urlsplit(url)
+    name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    if name not in _origins:
+        _origins[name] = Origin(name)
+    return _origins[name]
+
+
+def origins() -> Mapping[str, Origin]:
+    """Return the servers that were called so far, by name."""
+    return _origins

@@ -1,0 +1,80 @@
+"""A call that may be repeated, repeated a little later where that may help."""
+
+import asyncio
+from asyncio import sleep
+from collections.abc import Awaitable, Callable
+from random import uniform
+from time import time
+
+from django.utils.http import parse_http_date_safe
+
+from onloop.http.breaker import CircuitOpenError
+from onloop.http.budget import Budget
+from onloop.http.client import (
+    BadResponseError,
+    BrokenAnswerError,
+    ConnectError,
+    DNSError,
+    HTTPClientError,
+)
+
+FIRST_BACK_OFF = 0.1
+LONGEST_BACK_OFF = 5.0
+RETRIED_STATUSES = {429, 500, 502, 503, 504}
+
+
+async def retried[T](
+    call: Callable[[], Awaitable[T]], *, retries: int, budget: Budget, until: float
+) -> T:
+    """Await ``call()``, and again, ``retries`` times at most, where it fails for a passing reason.
+
+    Before each retry there is an exponential back-off with full jitter, so that clients that
+    failed together do not come back together; and before it the time that the server asks for by
+    ``Retry-After``. No retry is begun that could not start before ``until``, in the time of the
+    event loop, nor beyond the ``budget``. Raises the error of the last call that was made.
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    budget.deposit()
+    reason: HTTPClientError | None = None
+    attempt = 0
+    while True:
+        try:
+            return await call()
+        except CircuitOpenError as error:
+            last = reason or error
+            raise last from last.__cause__
+        except HTTPClientError as error:
+            if attempt == retries or not is_passing(error):
+                raise
+            pause = uniform(0, min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**attempt))  # noqa: S311
+            pause += seconds_asked_for(error)
+            if asyncio.get_running_loop().time() + pause >= until or not budget.withdraw():
+                raise
+            reason = error
+        await sleep(pause)
+        attempt += 1
+
+
+def is_passing(error: HTTPClientError) -> bool:
+    """Say whether the same call may well succeed a moment later.
+
+    A timeout is not such an error: whoever is too slow already is not helped by the same work once
+    more. Against a single slow call there is ``onloop.http.hedge``.
+    """
+    match error:
+        case DNSError() | ConnectError() | BrokenAnswerError():
+            return True
+        case BadResponseError():
+            return error.status in RETRIED_STATUSES
+        case _:
+            return False
+
+
+def seconds_asked_for(error: HTTPClientError) -> float:
+    """Return how long ``Retry-After`` asks to wait; 0 where it says nothing that can be read."""
+    text = getattr(error, "retry_after", None) or ""
+    if text.isascii() and text.isdigit():
+        return float(text)
+    moment = parse_http_date_safe(text)
+    return 0.0 if moment is None else max(0.0, moment - time())

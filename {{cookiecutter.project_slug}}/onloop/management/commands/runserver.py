@@ -1,0 +1,45 @@
+"""`manage.py runserver` on uvicorn: async views, streams and the lifespan as in production."""
+
+import os
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.commands import runserver
+
+from onloop.server import APPLICATION, OPTIONS
+
+
+class Command(runserver.Command):
+    """Django's command line, with the ASGI application and uvicorn's reloader behind it."""
+
+    help = "Starts the ASGI application on uvicorn, for development."
+    default_port = str(settings.PORT)
+    addr: str
+    port: str
+
+    def run(self, **options: Any) -> None:
+        """Serve the project until Ctrl-C.
+
+        It is checked by the ASGI lifespan. Under the reloader that is the child's: it shows what is
+        wrong, and the reloader waits for the next change.
+        """
+        self.check_migrations()
+        # The reloader's child reads its settings anew; a server without reloader has them already.
+        os.environ["PORT"] = self.port
+        settings.PORT = int(self.port)
+        reloader: dict[str, Any] = {
+            "reload": True,
+            "reload_dirs": [str(settings.BASE_DIR)],
+            "reload_includes": ["*.html"],
+            "reload_excludes": [".venv"],  # A pattern: there need be none.
+        }
+        development: dict[str, Any] = {
+            "host": self.addr,
+            "port": settings.PORT,
+            "timeout_graceful_shutdown": 3,
+            "log_config": settings.LOGGING,
+        }
+        if options["use_reloader"]:
+            development |= reloader
+        uvicorn.run(APPLICATION, **OPTIONS | development)

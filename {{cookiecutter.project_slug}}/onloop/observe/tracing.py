@@ -1,0 +1,91 @@
+"""OpenTelemetry: one trace over a request and its upstream calls.
+
+Needs the extra `otel`, and is on where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector (OTLP over
+HTTP). The other variables of the SDK work as well:
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, cast
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor, RequestInfo
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from structlog.contextvars import bind_contextvars
+from yarl import URL
+
+from onloop.asgi.types import Application, Receive, Scope, Send
+from onloop.conf import settings
+from onloop.observe.correlation import ANSWERS
+
+NOT_TRACED = "/healthz$,/readyz$,/metrics$"
+
+
+@cache
+def tracer_provider() -> TracerProvider:
+    """Export spans from now on, and make one for each call to another server."""
+    os.environ.setdefault("OTEL_SERVICE_NAME", settings.SITE_NAME)
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    AioHttpClientInstrumentor().instrument(tracer_provider=provider, url_filter=_without_query)
+    HTTPXClientInstrumentor().instrument(tracer_provider=provider, async_request_hook=_hide_query)
+    return provider
+
+
+def traced(app: Application, provider: TracerProvider) -> Application:
+    """Return `app` with a span for each request, all of them on the event loop."""
+    middleware = OpenTelemetryMiddleware(
+        named(app),
+        tracer_provider=provider,
+        excluded_urls=NOT_TRACED,
+        exclude_spans=["receive", "send"],
+        default_span_details=lambda scope: (scope.get("method", "WEBSOCKET"), {}),
+    )
+    return cast("Application", middleware)
+
+
+def named(app: Application) -> Application:
+    """Return `app`, which names its span after the route, and its log lines' trace after the span.
+
+    https://opentelemetry.io/docs/specs/semconv/http/http-spans/#name
+    """
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        span = trace.get_current_span()
+        if (context := span.get_span_context()).is_valid:
+            bind_contextvars(trace_id=trace.format_trace_id(context.trace_id))
+
+        async def send_named(message: Mapping[str, Any]) -> None:
+            if message["type"] in ANSWERS:
+                exchange = scope["exchange"]
+                span.update_name(f"{exchange.method} {exchange.route}")
+                span.set_attribute("http.route", exchange.route)
+            await send(message)
+
+        await app(scope, receive, send_named)
+
+    return application
+
+
+@asynccontextmanager
+async def spans_exported() -> AsyncIterator[None]:
+    """Send what is left of the spans when the server stops. A resource of the lifespan."""
+    yield
+    await asyncio.to_thread(tracer_provider().shutdown)
+
+
+def _without_query(url: URL) -> str:
+    return str(url.with_query(None).with_user(None))
+
+
+async def _hide_query(span: trace.Span, request: RequestInfo) -> None:
+    span.set_attribute("url.full", _without_query(URL(str(request.url))))

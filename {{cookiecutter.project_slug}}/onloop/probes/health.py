@@ -1,0 +1,114 @@
+"""Liveness and readiness, as orchestrators ask for them."""
+
+import asyncio
+import logging
+from contextvars import Context
+from weakref import WeakKeyDictionary
+
+from django.db import DatabaseError, connection, connections
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from onloop.asgi.threads import request_thread
+from onloop.conf import settings
+from onloop.database import DatabaseThread
+from onloop.redis import redis_client
+
+DATABASE_SECONDS = 2.0
+
+type Parts = dict[str, str]
+
+logger = logging.getLogger(__name__)
+database = DatabaseThread("probes")
+
+
+@require_safe
+@never_cache
+async def healthz(request: HttpRequest) -> JsonResponse:
+    """Liveness: the event loop answers. Nothing else is asked, so only a dead process fails."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+async def readyz(request: HttpRequest) -> JsonResponse:
+    """Readiness: 200 when the parts that the process needs can be reached, else 503.
+
+    Answers `{"status": "ok" | "degraded" | "unavailable", "parts": {"database": "ok" | "busy" |
+    "unreachable", "redis": ...}}` within seconds, whatever the parts do; `redis` is there with
+    `REDIS_URL`. Needs none of the requests' threads and connections.
+
+    Without its database the process is unavailable. Without its Redis it is degraded, and still
+    ready: most requests need none, and the other processes miss the same Redis. So it is while
+    requests wait in line for a thread or a connection to the database (`busy`).
+    """
+    parts = await _parts()
+    if parts["database"] == "ok" and _requests_wait():
+        parts = parts | {"database": "busy"}
+    ready = parts["database"] != "unreachable"
+    whole = set(parts.values()) == {"ok"}
+    return JsonResponse(
+        {
+            "status": "unavailable" if not ready else "ok" if whole else "degraded",
+            "parts": parts,
+        },
+        status=200 if ready else 503,
+    )
+
+
+async def _parts() -> Parts:
+    """Look at the parts, once for all probes that come meanwhile."""
+    loop = asyncio.get_running_loop()
+    look = _looks.get(loop)
+    if look is None or look.done():
+        look = _looks[loop] = loop.create_task(_look(), context=Context())
+    return await asyncio.shield(look)
+
+
+async def _look() -> Parts:
+    parts = {"database": await _database()}
+    if settings.REDIS_URL:
+        parts["redis"] = await _redis()
+    return parts
+
+
+async def _database() -> str:
+    try:
+        async with asyncio.timeout(DATABASE_SECONDS):
+            await database.run(_select_one)
+    except TimeoutError:
+        logger.warning("The database has not answered within %g s", DATABASE_SECONDS)
+        return "unreachable"
+    except DatabaseError:
+        logger.warning("The database cannot be reached", exc_info=True)
+        return "unreachable"
+    return "ok"
+
+
+def _select_one() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _requests_wait() -> bool:
+    thread = request_thread()
+    pool = getattr(connections["default"], "pool", None)
+    return bool(
+        (thread and thread.pool_exhausted) or (pool and pool.get_stats().get("requests_waiting"))
+    )
+
+
+async def _redis() -> str:
+    from redis import RedisError
+
+    try:
+        async with redis_client() as client:
+            await client.ping()
+    except RedisError:
+        logger.warning("Redis cannot be reached", exc_info=True)
+        return "unreachable"
+    return "ok"
+
+
+_looks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Parts]] = WeakKeyDictionary()

@@ -1,0 +1,164 @@
+"""How often one client may ask: so many requests at once, and then one as each comes back.
+
+With `REDIS_URL` all processes count together in Redis, else each process for itself. The count is
+the generic cell rate algorithm: one number for each client, the time at which it has all its
+requests back. https://brandur.org/rate-limiting#gcra
+"""
+
+import ipaddress
+import logging
+import math
+from collections.abc import Callable
+from functools import wraps
+from time import monotonic, monotonic_ns
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+from onloop.asgi.types import View
+from onloop.conf import settings
+from onloop.redis import redis_client
+
+MOST_CLIENTS = 50_000
+REDIS_PAUSE_SECONDS = 5.0
+
+type Rate = tuple[int, int]
+"""Requests, and the seconds in which they all come back."""
+
+logger = logging.getLogger(__name__)
+
+
+def rate_limited[**P](setting: str) -> Callable[[View[P]], View[P]]:
+    """Limit each client to the `Rate` that the setting of this name holds; None is no limit.
+
+    The views that name one setting share its count. What is too much is answered with status 429
+    and `Retry-After` in seconds (RFC 6585), and does not count.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        async def wrapper(
+            request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            try:
+                await count_request(setting, request.META.get("REMOTE_ADDR", ""))
+            except RateLimitedError as error:
+                return JsonResponse(
+                    {"error": {"type": error.type, "message": str(error)}},
+                    status=429,
+                    headers={"Retry-After": str(error.seconds)},
+                )
+            return await view(request, *args, **kwargs)
+
+        return wrapper
+
+    return decorate
+
+
+class RateLimitedError(Exception):
+    """A client has asked too often, and may ask again in so many ``seconds``."""
+
+    type = "rate_limited"
+
+    def __init__(self, rate: Rate, seconds: int) -> None:
+        super().__init__(
+            f"One client may ask {rate[0]} times in {rate[1]} s. Ask again in {seconds} s."
+        )
+        self.seconds = seconds
+
+
+async def count_request(setting: str, address: str) -> None:
+    """Count a request of the client at this address under the setting's name.
+
+    Raises:
+        RateLimitedError: it is beyond the `Rate` that the setting holds, and is not counted.
+    """
+    rate: Rate | None = getattr(settings, setting)
+    if rate and (wait := await count(setting, client_at(address), rate)):
+        raise RateLimitedError(rate, math.ceil(wait))
+
+
+def client_at(address: str) -> str:
+    """Return who asks: an IPv4 address, or the /64 of an IPv6 address, which is one subscriber's.
+
+    The address is the one that uvicorn sees, or that a proxy in FORWARDED_ALLOW_IPS names. Clients
+    without one, as on a Unix socket, are one client.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return f"{ipaddress.IPv6Address(int(parsed) >> 64 << 64)}/64"
+
+
+async def count(name: str, client: str, rate: Rate) -> float:
+    """Count one request and return 0, or do not and return the seconds to wait for the next.
+
+    While Redis is away, each process counts for itself.
+    """
+    global _redis_away_until
+    key = f"rate_limit:{name}:{client}"
+    if settings.REDIS_URL and monotonic() >= _redis_away_until:
+        from redis import RedisError
+
+        try:
+            return await _count_in_redis(key, rate)
+        except RedisError as error:
+            _redis_away_until = monotonic() + REDIS_PAUSE_SECONDS
+            logger.warning(
+                "Redis cannot be reached: for %g s, this process limits its clients by itself. %s",
+                REDIS_PAUSE_SECONDS,
+                error,
+            )
+    return _count_here(key, rate)
+
+
+# In microseconds, which are whole numbers in Python and exact ones in Redis. A client has all its
+# requests back at `full`; it is known until then.
+
+_full: dict[str, int] = {}  # Those who have asked of late are last.
+_redis_away_until = 0.0
+
+
+def _count_here(key: str, rate: Rate) -> float:
+    interval, burst = _interval_and_burst(rate)
+    now = monotonic_ns() // 1000
+    full = max(_full.pop(key, now), now)
+    wait = max(full + interval - now - burst, 0)
+    _full[key] = full if wait else full + interval
+    oldest = next(iter(_full))
+    while len(_full) > MOST_CLIENTS or _full[oldest] <= now:
+        del _full[oldest]
+        oldest = next(iter(_full))
+    return wait / 1_000_000
+
+
+COUNT_IN_REDIS = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + interval
+local wait = full - now - burst
+if wait > 0 then
+    return wait
+end
+redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+return 0
+"""
+
+
+async def _count_in_redis(key: str, rate: Rate) -> float:
+    async with redis_client() as client:
+        wait = await client.eval(COUNT_IN_REDIS, 1, key, *map(str, _interval_and_burst(rate)))
+    return int(wait) / 1_000_000
+
+
+def _interval_and_burst(rate: Rate) -> tuple[int, int]:
+    """Return the microseconds in which one request comes back, and in which all of them do."""
+    requests, seconds = rate
+    interval = seconds * 1_000_000 // requests
+    return interval, interval * requests

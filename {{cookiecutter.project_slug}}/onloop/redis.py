@@ -1,0 +1,104 @@
+"""The Redis that processes share, asked on the event loop.
+
+Only the Redis of ``settings.REDIS_URL`` is meant here, and only short questions: one that is not
+answered within a second fails, so that a request never waits long for a Redis that is away.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import wraps
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+from onloop.asgi.types import View
+from onloop.conf import settings
+from onloop.per_loop import OnePerLoop
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+TIMEOUT_SECONDS = 1.0
+MAX_CONNECTIONS = 50
+RETRY_AFTER_SECONDS = 5
+
+UNAVAILABLE = {
+    "type": "unavailable",
+    "message": f"A part of this service is down. Try again in {RETRY_AFTER_SECONDS} s.",
+}
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def _open_client() -> AsyncIterator[Redis]:
+    from redis.asyncio import BlockingConnectionPool, Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    pool = BlockingConnectionPool.from_url(
+        settings.REDIS_URL,
+        max_connections=MAX_CONNECTIONS,
+        timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
+        # Once more, at once: a connection that was kept may be lost though Redis is there.
+        retry=Retry(NoBackoff(), 1),
+    )
+    client = Redis.from_pool(pool)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+_clients = OnePerLoop(_open_client)
+
+
+def shared_redis() -> AbstractAsyncContextManager[None]:
+    """Keep one client open on the running event loop, if there is a Redis.
+
+    A resource of the ASGI lifespan.
+    """
+    return _clients.kept_open() if settings.REDIS_URL else nullcontext()
+
+
+def redis_client() -> AbstractAsyncContextManager[Redis]:
+    """A block with the client of the running event loop, or, without a lifespan, one of its own.
+
+    Its methods raise ``redis.RedisError`` where Redis is away, or does not answer in time.
+    """
+    return _clients.client()
+
+
+def redis_errors() -> tuple[type[Exception], ...]:
+    """Return what is raised where Redis is down or silent, for an `except`; () without a Redis.
+
+    What Redis answers with an error is a defect, and none of these.
+    """
+    if not settings.REDIS_URL:
+        return ()
+    from redis import exceptions
+
+    return (exceptions.ConnectionError, exceptions.TimeoutError)
+
+
+def redis_required[**P](view: View[P]) -> View[P]:
+    """Answer 503 with `Retry-After` and one sentence where the view needs a Redis that is down."""
+
+    @wraps(view)
+    async def wrapper(
+        request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase:
+        try:
+            return await view(request, *args, **kwargs)
+        except redis_errors() as error:
+            logger.warning("Redis is down: %s", error)
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return JsonResponse({"error": UNAVAILABLE}, status=503, headers=headers)
+
+    return wrapper

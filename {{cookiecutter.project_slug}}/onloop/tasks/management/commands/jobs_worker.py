@@ -1,0 +1,70 @@
+"""`manage.py jobs_worker`: run jobs in a process of their own, without serving requests."""
+
+import asyncio
+import signal
+from argparse import ArgumentParser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from onloop.asgi.lifespan import stopping
+from onloop.conf import settings
+from onloop.database import database_pools
+from onloop.http.client import shared_http_client
+from onloop.tasks.worker import Worker
+
+HEARTBEAT_SECONDS = 5.0
+
+
+class Command(BaseCommand):
+    help = "Runs background jobs until SIGTERM or SIGINT; then ends or puts back those under way."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the option for probes."""
+        parser.add_argument(
+            "--heartbeat",
+            type=Path,
+            metavar="FILE",
+            help=f"a file to touch every {HEARTBEAT_SECONDS:g} seconds, for probes to look at",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the jobs in the database.
+
+        Raises:
+            CommandError: the settings put them elsewhere.
+        """
+        if settings.JOBS_BACKEND != "database":
+            raise CommandError("JOBS_BACKEND is 'rq', so `manage.py rqworker` runs the jobs.")
+        asyncio.run(work(options["heartbeat"]))
+
+
+async def work(heartbeat: Path | None) -> None:
+    """Run jobs until the process is asked to stop, and touch the file meanwhile."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping().set)
+    async with database_pools(), shared_http_client(), beating(heartbeat):
+        await Worker().run()
+
+
+@asynccontextmanager
+async def beating(heartbeat: Path | None) -> AsyncIterator[None]:
+    """Touch the file, if there is one, as long as the event loop runs."""
+    if heartbeat is None:
+        yield
+        return
+    task = asyncio.create_task(_beat(heartbeat))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _beat(heartbeat: Path) -> None:
+    while True:
+        heartbeat.touch()  # noqa: ASYNC240 - it takes microseconds
+        await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -1,0 +1,32 @@
+"""What `django.tasks` cannot say of a backend: many jobs at once, and how many wait."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, TaskResultStatus, default_task_backend
+from django_tasks_db.models import DBTaskResult
+
+from onloop.conf import settings
+
+type State = tuple[str, int]
+"""A job's status and the number of its attempts."""
+
+backend: Any = default_task_backend  # With JOBS_BACKEND=rq, the one of onloop.tasks.rq.
+
+
+def states(job_ids: Collection[str]) -> dict[str, State]:
+    """Return the states of the jobs that exist, by their id: in the database, in one query."""
+    if settings.JOBS_BACKEND == "rq":
+        return backend.states(job_ids)  # type: ignore[no-any-return]
+    jobs = DBTaskResult.objects.only("status", "worker_ids").in_bulk(job_ids)
+    return {str(pk): (job.status, len(job.worker_ids)) for pk, job in jobs.items()}
+
+
+def is_full(limit: int) -> bool:
+    """Return whether `limit` jobs or more wait to be run, those to be tried again included."""
+    if settings.JOBS_BACKEND == "rq":
+        return backend.count_queued() >= limit  # type: ignore[no-any-return]
+    waiting = DBTaskResult.objects.filter(
+        status=TaskResultStatus.READY, backend_name=DEFAULT_TASK_BACKEND_ALIAS
+    )
+    return waiting.order_by()[limit - 1 : limit].exists()

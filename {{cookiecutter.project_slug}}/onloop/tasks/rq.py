@@ -1,0 +1,39 @@
+"""Jobs in Redis, run by RQ's own workers: for `JOBS_BACKEND=rq`.
+
+django-tasks-rq comes from the author of DEP 14. It is written for django-tasks, which became a part
+of Django, and so raises an error of that package where Django's own is awaited.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import django_tasks_rq
+from django.tasks.exceptions import TaskResultDoesNotExist
+from django_tasks.exceptions import TaskResultDoesNotExist as NoSuchResult
+
+from onloop.tasks.queue import State
+
+
+class RQBackend(django_tasks_rq.RQBackend):
+    """The backend of django-tasks-rq, with Django's error for a job that does not exist."""
+
+    def get_result(self, result_id: str) -> Any:
+        try:
+            return super().get_result(result_id)
+        except NoSuchResult as error:
+            raise TaskResultDoesNotExist(result_id) from error
+
+    def states(self, job_ids: Collection[str]) -> dict[str, State]:
+        """Return the states of the jobs that exist, by their id."""
+        states = {}
+        for job_id in job_ids:
+            try:
+                result = self.get_result(job_id)
+            except TaskResultDoesNotExist:
+                continue
+            states[job_id] = (result.status, result.attempts)
+        return states
+
+    def count_queued(self) -> int:
+        """Return how many jobs wait to be run."""
+        return sum(queue.count for queue in self._get_queues())

@@ -1,0 +1,96 @@
+"""Jobs as they change, in whichever process they run.
+
+One task for each event loop reads the states of all jobs that are watched, about once a second and
+in one query. A follower holds neither a thread nor a database connection.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextvars import Context
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.tasks import TaskResult, default_task_backend
+from django.tasks.exceptions import TaskResultDoesNotExist
+
+from onloop.conf import settings
+from onloop.database import DatabaseThread
+from onloop.tasks.queue import State, states
+
+type Result = TaskResult[..., Any]
+
+PATIENCE_SECONDS = 30.0
+
+logger = logging.getLogger(__name__)
+database = DatabaseThread("jobs-watch")
+
+
+class JobsUnavailableError(Exception):
+    """The jobs could not be looked at for `PATIENCE_SECONDS`."""
+
+
+async def follow(job: Result) -> AsyncGenerator[Result]:
+    """Yield the job, and again after each change that is seen, until it is finished or deleted.
+
+    Raises:
+        JobsUnavailableError: the backend does not answer.
+    """
+    watch = _watches.setdefault(asyncio.get_running_loop(), Watch())
+    while True:
+        yield job
+        if job.is_finished:
+            return
+        while await watch.look(job.id) == (job.status, job.attempts):
+            pass
+        try:
+            job = await database.run(default_task_backend.get_result, job.id)
+        except TaskResultDoesNotExist:
+            return
+
+
+class Watch:
+    """Looks at jobs for all who wait on one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, asyncio.Future[State | None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def look(self, job_id: str) -> State | None:
+        """Return the job's state in a moment, or None if it is not there any more.
+
+        Raises:
+            JobsUnavailableError: the backend does not answer.
+        """
+        loop = asyncio.get_running_loop()
+        future = self._waiting.setdefault(job_id, loop.create_future())
+        if self._task is None or self._task.done():
+            # In no request's context: that would lead to the request's thread.
+            self._task = loop.create_task(self._look_for_all(), context=Context())
+        return await asyncio.shield(future)
+
+    async def _look_for_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        answered = loop.time()
+        while self._waiting:
+            await asyncio.sleep(settings.JOBS_POLL_SECONDS)
+            job_ids = list(self._waiting)
+            try:
+                seen = await database.run(states, job_ids)
+            except Exception:
+                logger.warning("Jobs cannot be looked at", exc_info=True)
+                if loop.time() - answered >= PATIENCE_SECONDS:
+                    self._give_up(job_ids)
+                continue
+            answered = loop.time()
+            for job_id in job_ids:
+                self._waiting.pop(job_id).set_result(seen.get(job_id))
+
+    def _give_up(self, job_ids: list[str]) -> None:
+        for job_id in job_ids:
+            future = self._waiting.pop(job_id)
+            future.set_exception(JobsUnavailableError("Jobs cannot be looked at."))
+            future.exception()  # Retrieved: the followers may have left.
+
+
+_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()

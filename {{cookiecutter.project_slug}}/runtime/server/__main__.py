@@ -1,9 +1,0 @@
-"""`python -m runtime.server`: uvicorn's own command line, with this project's defaults."""
-
-import uvicorn
-
-from runtime.server import APPLICATION, OPTIONS
-
-if __name__ == "__main__":
-    # https://click.palletsprojects.com/en/stable/api/#click.Context.default_map
-    uvicorn.main(default_map={"app": APPLICATION, **OPTIONS})

@@ -1,0 +1,26 @@
+"""Collections are rare, and leave out what was there at the start."""
+
+import gc
+
+from onloop.gc import NEW_OBJECTS, YOUNG_COLLECTIONS, garbage_collected_lightly
+
+
+async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
+    class Loaded:
+        """Stands for what a process loads at its start."""
+
+    loaded = [Loaded()]
+    async with garbage_collected_lightly():
+        assert gc.get_freeze_count() > 0
+        assert not any(item is loaded for item in gc.get_objects())
+
+    assert gc.get_freeze_count() == 0
+    assert any(item is loaded for item in gc.get_objects())
+
+
+async def test_collections_are_rare_until_the_end() -> None:
+    usual = gc.get_threshold()
+    async with garbage_collected_lightly():
+        assert gc.get_threshold() == (NEW_OBJECTS, YOUNG_COLLECTIONS, usual[2])
+
+    assert gc.get_threshold() == usual
