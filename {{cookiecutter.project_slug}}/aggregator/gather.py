@@ -36,8 +36,14 @@ class DeadlineExceededError(HTTPClientError):
 
 
 @asynccontextmanager
-async def ask_upstream(count: int) -> AsyncIterator[AsyncIterator[Arrival]]:
-    """Ask the upstream for ``count`` task ids, as the settings say; ``gather`` of the task ids."""
+async def ask_upstream(
+    count: int, *, max_bytes: int | None = None
+) -> AsyncIterator[AsyncIterator[Arrival]]:
+    """Call the upstream for ``count`` task ids, as the settings say; ``gather`` of the task ids.
+
+    No body may be longer than ``max_bytes``, where that is less than the settings allow.
+    """
+    largest = settings.AGGREGATOR_MAX_RESPONSE_BYTES
     url = upstream_url()
     deadline = settings.AGGREGATOR_DEADLINE
     async with http_client() as client:
@@ -45,7 +51,7 @@ async def ask_upstream(count: int) -> AsyncIterator[AsyncIterator[Arrival]]:
             origin_of(url).get,
             client,
             timeout=settings.AGGREGATOR_TIMEOUT,
-            max_bytes=settings.AGGREGATOR_MAX_RESPONSE_BYTES,
+            max_bytes=largest if max_bytes is None else min(max_bytes, largest),
             until=asyncio.get_running_loop().time() + deadline,
             quota=BodyQuota(settings.AGGREGATOR_MAX_TOTAL_BYTES),
         )

@@ -34,6 +34,22 @@ async def test_answers_that_python_cannot_read_are_errors_in_their_slots(
     assert result["errors"] == 2
 
 
+async def test_body_larger_than_a_result_is_an_error_in_its_slot(settings: Settings) -> None:
+    """It could not be stored, and parsing it would hold the GIL for nothing."""
+    bodies = iter([b"[1]", b"[%s]" % (b"1," * 600 + b"1")])
+
+    async def answer(call: Call) -> None:
+        await call.reply(next(bodies))
+
+    async with serve_upstream(answer) as upstream:
+        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
+        settings.AGGREGATOR_CONCURRENCY = 1
+        settings.JOBS_MAX_RESULT_BYTES = 1_000
+        result: Any = await aggregate.acall(fan_out=2)
+    error = {"type": "bad_response", "message": "The server's answer is larger than 1000 bytes."}
+    assert result["responses"] == [[1], {"task_id": 1, "error": error}]
+
+
 async def test_result_is_built_off_the_event_loop(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
