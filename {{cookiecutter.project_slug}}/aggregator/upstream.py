@@ -1,7 +1,6 @@
 """One call to the upstream: its URL, the call, and what is said of it in the answer."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
@@ -12,6 +11,7 @@ from django.conf import settings
 
 from onloop.asgi.types import served_port
 from onloop.http.client import BadResponseError, HTTPClientError
+from onloop.json_text import json_object
 
 LARGE_BODY = 64 * 1024
 
@@ -62,19 +62,13 @@ def outcome_json(task_id: int, outcome: Outcome) -> bytes:
     if isinstance(outcome, bytes):
         return outcome
     error = {"type": outcome.type, "message": str(outcome)}
-    return json.dumps({"task_id": task_id, "error": error}).encode()
+    return json_object({"task_id": task_id, "error": error})
 
 
 def answer_json(outcomes: Sequence[Outcome], rest: Mapping[str, object]) -> bytes:
-    """Return the JSON text of an answer: the ``outcomes``, of one call at least, and the ``rest``.
-
-    It is the one copy of the bodies, which may have many megabytes.
-    """
-    parts = [b'{"responses": [']
-    for task_id, outcome in enumerate(outcomes):
-        parts += outcome_json(task_id, outcome), b", "
-    parts[-1] = b"], " + json.dumps(rest).encode()[1:]
-    return b"".join(parts)
+    """Return the JSON text of an answer: the ``outcomes`` and the ``rest``."""
+    responses = [outcome_json(task_id, outcome) for task_id, outcome in enumerate(outcomes)]
+    return json_object({"responses": responses, **rest})
 
 
 def _check_json(body: bytes) -> None:

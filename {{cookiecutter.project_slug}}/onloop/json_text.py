@@ -1,0 +1,35 @@
+"""JSON texts in UTF-8 that are put together as they are: not parsed, and not written again."""
+
+import json
+from collections.abc import Mapping
+
+
+def json_object(*parts: bytes | Mapping[str, object]) -> bytes:
+    """Return the text of one JSON object with the members of all ``parts``, in their order.
+
+    A part is a mapping, or the text of an object that has members, such as this function returns.
+    Among the values of a mapping, ``bytes`` stand for the JSON text that they are, a list of
+    ``bytes`` for the array of these texts, and anything else for what ``json.dumps`` makes of it::
+
+        json_object({"responses": [b'{"a":1}', b"1e400"], "errors": 0}, b'{"id": 7}')
+
+    returns ``{"responses": [{"a":1}, 1e400], "errors": 0, "id": 7}``. The texts are not checked,
+    and copied once: they may have many megabytes.
+    """
+    pieces: list[bytes | memoryview] = []
+    for part in parts:
+        if isinstance(part, bytes):
+            pieces += b", ", memoryview(part)[1:-1]
+            continue
+        for name, value in part.items():
+            pieces += b", ", json.dumps(name).encode(), b": "
+            pieces += _pieces(value)
+    return b"".join([b"{", *pieces[1:], b"}"])
+
+
+def _pieces(value: object) -> list[bytes]:
+    if isinstance(value, bytes):
+        return [value]
+    if isinstance(value, list) and value and isinstance(value[0], bytes):
+        return [b"[", *[piece for text in value for piece in (b", ", text)][1:], b"]"]
+    return [json.dumps(value).encode()]
