@@ -13,7 +13,7 @@ PACKAGE_INDEX = $(shell test ! -x $(POETRY) || $(TOOLS)/bin/python scripts/packa
 %: export POETRY_PYPI_MIRROR_URL = $(PACKAGE_INDEX)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak suite rendered lock
+.PHONY: help demo test lint bench soak suite rendered lock manifest
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -42,6 +42,9 @@ suite: rendered ## Run Django's own tests on the project's handler, next to Djan
 rendered: .venv/installed
 	.venv/bin/cookiecutter --no-input --overwrite-if-exists --output-dir $(dir $(RENDERED)) .
 	$(MAKE) -C $(RENDERED) install
+
+manifest: ## Seal onloop: write the version and a sha256 of each of its files into its MANIFEST
+	@$(PYTHON) scripts/manifest.py
 
 lock: .tools/installed ## Refresh the lock of the template and the one that every project gets
 	$(POETRY) lock --regenerate
