@@ -13,7 +13,7 @@ PACKAGE_INDEX = $(shell test ! -x $(POETRY) || $(TOOLS)/bin/python scripts/packa
 %: export POETRY_PYPI_MIRROR_URL = $(PACKAGE_INDEX)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak suite rendered lock manifest
+.PHONY: help demo test lint bench soak suite rendered lock manifest settings
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -45,6 +45,9 @@ rendered: .venv/installed
 
 manifest: ## Seal onloop: write the version and a sha256 of each of its files into its MANIFEST
 	@$(PYTHON) scripts/manifest.py
+
+settings: ## Write the page of the settings that every project gets
+	@$(PYTHON) scripts/settings_page.py
 
 lock: .tools/installed ## Refresh the lock of the template and the one that every project gets
 	$(POETRY) lock --regenerate

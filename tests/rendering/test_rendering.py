@@ -25,6 +25,7 @@ FILES_WITH_JINJA = {
     "config/settings.py",
     "deploy/kubernetes/kustomization.yaml",
     "docs/running.md",
+    "docs/settings.md",
     "pyproject.toml",
 }
 # What these hold is Django's or GitHub's, and is copied as it is.

@@ -1,9 +1,9 @@
 """All settings of the project; everything that comes from the environment is read here.
 
-https://docs.djangoproject.com/en/6.1/ref/settings/
+`manage.py document_settings` makes `docs/settings.md` of the headings, the calls of `env` and the
+comments above them. https://docs.djangoproject.com/en/6.1/ref/settings/
 """
 
-import os
 from pathlib import Path
 
 from django.utils.csp import CSP
@@ -12,12 +12,15 @@ from onloop import env
 from onloop.env import InvalidSetting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env.read_file(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 
 
 # 1. The project
 
+# The file that settings are read from; variables of the environment win over it.
+env.read_file(env.path("ENV_FILE", BASE_DIR / ".env"))
+
 SITE_NAME = "{{ cookiecutter.__quoted_project_name }}"
+# Where `make run` listens; a worker, which does not listen, calls the default upstream there.
 PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 ROOT_URLCONF = "config.urls"
 
@@ -32,8 +35,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "aggregator",
     "live",
-    "django_tasks_db",
-    "onloop.tasks",
     "jobs",
 ]
 
@@ -64,11 +65,18 @@ TEMPLATES = [
 ]
 
 
-# 2. Security: closed unless the environment opens it
+# 2. Security
+#
+# Closed unless the environment opens it. `SECRET_KEY` is required, and without `DEBUG` so is
+# `ALLOWED_HOSTS`.
 
+# Django's debug pages and the defaults for development; `.env.example` turns it on.
 DEBUG = env.flag("DEBUG", default=False)
+# Signs sessions and tokens: 50 random characters.
 SECRET_KEY = env.text("SECRET_KEY")
+# Comma-separated host names; in containers include `127.0.0.1` for the health checks.
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
+# Additional origins allowed to post forms and open WebSockets, such as `https://example.com`.
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 
 if SECRET_KEY in ({""} if DEBUG else {"", "change-me"}):
@@ -76,15 +84,19 @@ if SECRET_KEY in ({""} if DEBUG else {"", "change-me"}):
 if not ALLOWED_HOSTS and not DEBUG:
     raise InvalidSetting("ALLOWED_HOSTS", "", "the host names that this site is served under")
 
+# Redirect to HTTPS, send HSTS, and keep cookies to HTTPS.
 HTTPS_ONLY = env.flag("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
+# How long browsers insist on HTTPS; raise it to `31536000` once HTTPS works everywhere.
 SECURE_HSTS_SECONDS = (
     env.whole_number("HSTS_SECONDS", 3600, least=1, most=63_072_000) if HTTPS_ONLY else 0
 )
+# Whether browsers insist on HTTPS for all subdomains too.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", default=False)
+# Whether browsers may insist on HTTPS before the first visit.
 SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", default=False)
 # Both bind hosts that this project may not serve, and preload lists take months to leave:
 # https://hstspreload.org/#opt-in
@@ -99,6 +111,7 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 
+# How often one client may try to log in.
 LOGIN_RATE_LIMIT = env.rate("LOGIN_RATE_LIMIT", "10/minute")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}
@@ -113,9 +126,12 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # 3. Database
 #
+# PostgreSQL needs `poetry install -E postgres`.
+
 # CONN_MAX_AGE leaks connections under ASGI, and ATOMIC_REQUESTS refuses async views; see
 # https://docs.djangoproject.com/en/6.1/ref/databases/#persistent-connections
 
+# SQLite, or `postgres://user:password@host:5432/name`.
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 0, "ATOMIC_REQUESTS": False}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -132,6 +148,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     from onloop.postgres import BoundedConnection, check_connection
 
+    # Seconds that a request waits for a connection of the pool.
     pool_timeout = env.seconds("DATABASE_POOL_TIMEOUT", 10.0)
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
@@ -145,6 +162,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         # https://www.psycopg.org/psycopg3/docs/api/pool.html
         "pool": {
             "min_size": 0,
+            # Maximum PostgreSQL connections per process that requests and jobs share; a process
+            # opens three more.
             "max_size": env.whole_number("DATABASE_POOL_SIZE", 10, least=1, most=1000),
             "timeout": pool_timeout,
             # The pause between attempts doubles up to this, and the database may be back meanwhile.
@@ -155,8 +174,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     }
 
 
-# 4. What processes share: in each process for itself, or in Redis for all of them
+# 4. Redis
+#
+# Without it each process has a cache, runs and rate limits of its own. It needs
+# `poetry install -E redis`.
 
+# `redis://:password@host:6379/0` for what all processes share; empty: nothing is shared.
 REDIS_URL = env.redis_url("REDIS_URL")
 
 if REDIS_URL:
@@ -202,9 +225,13 @@ USE_I18N = True
 USE_TZ = True
 
 
-# 7. Logging, to standard error in production too; metrics; traces; bodies; load shedding
+# 7. Observability
+#
+# Logs go to standard error in production, too.
 
+# `json` writes one object per line, `console` is for people.
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if DEBUG else "json", accepted=("console", "json"))
+# The access log is `info`, health checks in it `debug`.
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()
 LOGGING = {
     "version": 1,
@@ -229,60 +256,101 @@ LOGGING = {
     },
 }
 
+# Whether `/metrics` answers Prometheus.
 METRICS = env.flag("METRICS", default=False)
-TRACING = env.tracing()
+# A collector, such as `http://collector:4318`; empty: no traces. OpenTelemetry's other variables
+# work, too. It needs `poetry install -E otel`.
+TRACING = env.tracing("OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+# 8. Limits of one process
+
+# A longer request body gets 413; without its files, 400 beyond Django's
+# `DATA_UPLOAD_MAX_MEMORY_SIZE`, 2.5 MB.
 MAX_BODY_BYTES = env.whole_number("MAX_BODY_BYTES", 10 * 1024 * 1024, least=1, most=1024**4)
+# Requests that are received and wait for their answer; further ones get 503. 0: no limit.
 MAX_REQUESTS_IN_WORK = env.whole_number("MAX_REQUESTS_IN_WORK", 0, least=0, most=1_000_000)
-
-
-# 8. Calls to other servers, threads for sync code, and work in the background
-
-HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
-HTTP_RETRIES = env.whole_number("HTTP_RETRIES", 2, least=0, most=10)
-HTTP_HEDGING = env.flag("HTTP_HEDGING", default=False)
-HTTP_BREAKER_PERCENT = env.whole_number("HTTP_BREAKER_PERCENT", 50, least=0, most=100)
-HTTP_BREAKER_SECONDS = env.seconds("HTTP_BREAKER_SECONDS", 10.0)
+# Threads for sync views and the ORM; further requests wait for one.
 SYNC_THREADS = env.whole_number("SYNC_THREADS", 64, least=1, most=1000)
+# Background tasks; further ones are rejected.
 BACKGROUND_LIMIT = env.whole_number("BACKGROUND_LIMIT", 100, least=1, most=10_000)
 
 
-# 9. Aggregator; durations in seconds
+# 9. Calls to other servers
+#
+# `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` have their usual meaning.
 
+# What carries the calls: `aiohttp` (fast) or `httpx` (HTTP/2).
+HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
+# Retries of one call.
+HTTP_RETRIES = env.whole_number("HTTP_RETRIES", 2, least=0, most=10)
+# Whether a slow call gets a second copy.
+HTTP_HEDGING = env.flag("HTTP_HEDGING", default=False)
+# Failed calls, of the last 20 to 100, that open a circuit; 0: it stays closed.
+HTTP_BREAKER_PERCENT = env.whole_number("HTTP_BREAKER_PERCENT", 50, least=0, most=100)
+# Seconds that a circuit stays open before a call probes it.
+HTTP_BREAKER_SECONDS = env.seconds("HTTP_BREAKER_SECONDS", 10.0)
+
+
+# 10. Aggregator
+
+# Seconds that the sync view sleeps.
 SYNC_API_DELAY = env.seconds("SYNC_API_DELAY", 1.0, zero=True)
+# Upstream calls per aggregation.
 AGGREGATOR_FAN_OUT = env.whole_number("AGGREGATOR_FAN_OUT", {{ cookiecutter.fan_out }}, least=1, most=1000)
+# The largest `fan_out` that a client may choose.
 AGGREGATOR_MAX_FAN_OUT = env.whole_number(
     "AGGREGATOR_MAX_FAN_OUT",
     1000 if DEBUG else AGGREGATOR_FAN_OUT,
     least=AGGREGATOR_FAN_OUT,
     most=1000,
 )
+# What is called, with `task_id=N` added to its query; empty: the sync API of this project.
 AGGREGATOR_UPSTREAM_URL = env.http_url("AGGREGATOR_UPSTREAM_URL", "{{ cookiecutter.upstream_url }}")
+# Maximum calls of one aggregation in flight.
 AGGREGATOR_CONCURRENCY = env.whole_number("AGGREGATOR_CONCURRENCY", 1000, least=1, most=1000)
+# Seconds that each attempt of a call may take, and that it may wait for a free connection before.
 AGGREGATOR_TIMEOUT = env.seconds("AGGREGATOR_TIMEOUT", 20.0)
+# Seconds that all calls together may take.
 AGGREGATOR_DEADLINE = env.seconds("AGGREGATOR_DEADLINE", 30.0)
-# The event loop checks that a body is JSON, which takes up to 6 ms for each MiB.
+# A longer body is cut off and reported as `bad_response`. The event loop checks that a body is
+# JSON, which takes up to 6 ms for each MiB.
 AGGREGATOR_MAX_RESPONSE_BYTES = env.whole_number(
     "AGGREGATOR_MAX_RESPONSE_BYTES", 1024**2, least=1, most=16 * 1024**2
 )
+# Bytes that all bodies of one aggregation may have together.
 AGGREGATOR_MAX_TOTAL_BYTES = env.whole_number(
     "AGGREGATOR_MAX_TOTAL_BYTES", 16 * 1024**2, least=AGGREGATOR_MAX_RESPONSE_BYTES, most=1024**3
 )
+# How often one client may call; empty: no limit.
 AGGREGATOR_RATE_LIMIT = env.rate("AGGREGATOR_RATE_LIMIT")
 
 
-# 10. Background jobs: in the database, or in Redis for RQ's workers; durations in seconds
+# 11. Jobs
 
+INSTALLED_APPS += ["django_tasks_db", "onloop.tasks"]
+
+# Where jobs are: `database`, or `rq` for Redis and RQ's workers (`poetry install -E rq`).
 JOBS_BACKEND = env.choice("JOBS_BACKEND", "database", accepted=("database", "rq"))
+# Whether server processes run jobs; `false` leaves them to `manage.py jobs_worker`.
 JOBS_EMBEDDED = env.flag("JOBS_EMBEDDED", default=True) and JOBS_BACKEND == "database"
+# Jobs that one process runs at a time.
 JOBS_CONCURRENCY = env.whole_number("JOBS_CONCURRENCY", 20, least=1, most=1000)
+# How often a job is tried.
 JOBS_ATTEMPTS = env.whole_number("JOBS_ATTEMPTS", 5, least=1, most=100)
+# Waiting jobs beyond which `POST /jobs/aggregate/` answers 503.
 JOBS_MAX_QUEUED = env.whole_number("JOBS_MAX_QUEUED", 1000, least=1, most=1_000_000)
+# Maximum bytes of a job's result as JSON, and of one body in it; a job with a larger result fails.
 JOBS_MAX_RESULT_BYTES = env.whole_number(
     "JOBS_MAX_RESULT_BYTES", 1024 * 1024, least=1, most=64 * 1024**2
 )
+# Pause before the second attempt, doubled before each further one.
 JOBS_RETRY_SECONDS = env.seconds("JOBS_RETRY_SECONDS", 5.0)
+# How often an idle worker and the streams of jobs query the database.
 JOBS_POLL_SECONDS = env.seconds("JOBS_POLL_SECONDS", 1.0)
+# Seconds of silence after which a worker's jobs are reclaimed.
 JOBS_LEASE_SECONDS = env.seconds("JOBS_LEASE_SECONDS", 30.0)
+# How long running jobs may go on when the process is asked to stop; the server allows 10.
 JOBS_GRACE_SECONDS = env.seconds("JOBS_GRACE_SECONDS", 8.0, zero=True)
 
 if JOBS_BACKEND == "rq":

@@ -30,6 +30,11 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name) or default
 
 
+def path(name: str, default: Path) -> Path:
+    """Return the path of a file."""
+    return Path(text(name, str(default)))
+
+
 def flag(name: str, *, default: bool) -> bool:
     """Return a true/false variable.
 
@@ -158,16 +163,18 @@ def redis_url(name: str) -> str:
     return value
 
 
-def tracing() -> bool:
-    """Tell whether OpenTelemetry's own variables name a collector to send traces to.
+def tracing(name: str) -> bool:
+    """Return whether OpenTelemetry's own variables name a collector to send traces to.
+
+    `name` is the variable for all signals, and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` counts, too.
 
     Raises:
         InvalidSetting: they do, but OpenTelemetry is not installed.
     """
-    for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
-        value = text(name)
+    for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", name):
+        value = text(variable)
         if value and find_spec("opentelemetry") is None:
-            raise InvalidSetting(name, value, "empty, or installed: poetry install -E otel")
+            raise InvalidSetting(variable, value, "empty, or installed: poetry install -E otel")
         if value:
             return True
     return False
