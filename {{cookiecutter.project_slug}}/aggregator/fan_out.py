@@ -7,8 +7,10 @@ from reprlib import repr as short_repr
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from onloop.views import error_response
 
 type View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 type FanOutView = Callable[[HttpRequest, int], Coroutine[Any, Any, HttpResponseBase]]
@@ -28,8 +30,7 @@ def fan_out_from_query(view: FanOutView) -> View:
             return await view(request, settings.AGGREGATOR_FAN_OUT)
         number = int(value) if re.fullmatch(r"[1-9][0-9]{0,3}", value) else 0
         if not is_accepted(number):
-            error = {"type": "bad_request", "message": bad_fan_out(value)}
-            return JsonResponse({"error": error}, status=400)
+            return error_response(400, "bad_request", bad_fan_out(value))
         return await view(request, number)
 
     return wrapper

@@ -20,6 +20,7 @@ from onloop.redis import redis_required
 from onloop.streams import Event, EventStreamResponse
 from onloop.tasks import queue
 from onloop.tasks.watch import JobsUnavailableError, Result, follow
+from onloop.views import error_response
 
 DONE = "done"
 RETRY_AFTER_SECONDS = 10
@@ -102,18 +103,14 @@ def job_json(result: Result) -> dict[str, object]:
 
 def not_found(job_id: str) -> JsonResponse:
     """Answer that there is no such job."""
-    error = {"type": "not_found", "message": f"There is no job {job_id!r}."}
-    return JsonResponse({"error": error}, status=404)
+    return error_response(404, "not_found", f"There is no job {job_id!r}.")
 
 
 def queue_full() -> JsonResponse:
     """Answer that too many jobs wait already."""
     message = f"{settings.JOBS_MAX_QUEUED} jobs are waiting already. Try again later."
-    return JsonResponse(
-        {"error": {"type": "queue_full", "message": message}},
-        status=503,
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-    )
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return error_response(503, "queue_full", message, headers)
 
 
 def _error(result: Result) -> dict[str, str] | None:

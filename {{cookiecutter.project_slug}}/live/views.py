@@ -2,7 +2,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
@@ -13,6 +13,7 @@ from live.shared_run import ENDS, is_known, unknown_run, watch_run
 from onloop.rate_limit import rate_limited
 from onloop.redis import redis_required
 from onloop.streams import Event, EventStreamResponse
+from onloop.views import error_response
 
 DONE = "done"
 
@@ -64,8 +65,7 @@ async def run_stream(request: HttpRequest, run: str) -> HttpResponseBase:
     if seen == DONE:
         return HttpResponse(status=204)
     if not await is_known(run):
-        error = {"type": "unknown_run", "message": unknown_run(run)}
-        return JsonResponse({"error": error}, status=404)
+        return error_response(404, "unknown_run", unknown_run(run))
     return EventStreamResponse(_run_events(run, seen))
 
 

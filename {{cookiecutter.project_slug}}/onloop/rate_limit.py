@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import wraps
 from time import monotonic, monotonic_ns
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from onloop.asgi.types import View
 from onloop.conf import settings
 from onloop.redis import redis_client
+from onloop.views import View, error_response
 
 MOST_CLIENTS = 50_000
 REDIS_PAUSE_SECONDS = 5.0
@@ -43,11 +43,8 @@ def rate_limited[**P](setting: str) -> Callable[[View[P]], View[P]]:
             try:
                 await count_request(setting, request.META.get("REMOTE_ADDR", ""))
             except RateLimitedError as error:
-                return JsonResponse(
-                    {"error": {"type": error.type, "message": str(error)}},
-                    status=429,
-                    headers={"Retry-After": str(error.seconds)},
-                )
+                headers = {"Retry-After": str(error.seconds)}
+                return error_response(429, error.type, str(error), headers)
             return await view(request, *args, **kwargs)
 
         return wrapper

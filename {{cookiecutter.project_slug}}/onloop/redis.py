@@ -12,12 +12,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import wraps
 from typing import TYPE_CHECKING
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from onloop.asgi.types import View
 from onloop.conf import settings
 from onloop.per_loop import OnePerLoop
+from onloop.views import View, error_response
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -99,6 +99,6 @@ def redis_required[**P](view: View[P]) -> View[P]:
         except redis_errors() as error:
             logger.warning("Redis is down: %s", error)
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return JsonResponse({"error": UNAVAILABLE}, status=503, headers=headers)
+            return error_response(503, UNAVAILABLE["type"], UNAVAILABLE["message"], headers)
 
     return wrapper
