@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 from django.conf import settings
 
-from onloop.asgi.types import served_port
+from onloop.asgi.routing import served_port
 from onloop.http.client import BadResponseError, HTTPClientError
 from onloop.json_text import json_object
 

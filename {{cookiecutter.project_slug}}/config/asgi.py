@@ -19,8 +19,8 @@ from django.conf import settings
 from onloop.asgi.bodies import BodyLimits
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.startup import checked_project
-from onloop.asgi.types import ProtocolRouter
 from onloop.asgi.websockets import WebSocketRouter, installed_routes
 from onloop.background import background_work
 from onloop.database import database_pools

@@ -5,10 +5,12 @@ Without a session cookie a client is nobody: no thread and no database is needed
 
 from functools import wraps
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from onloop.asgi.types import Application, Receive, Scope, Send, View, refuse_websocket
+from onloop.asgi.routing import refuse_websocket
+from onloop.asgi.types import Application, Receive, Scope, Send
+from onloop.views import View, error_response
 
 
 def authenticated[**P](view: View[P]) -> View[P]:
@@ -24,9 +26,9 @@ def authenticated[**P](view: View[P]) -> View[P]:
         user = await request.auser()
         if user.is_authenticated:
             return await view(request, *args, **kwargs)
-        error = {"type": "unauthenticated", "message": "Log in first."}
         # A 401 names a scheme (RFC 9110, 15.5.2); none is registered for sessions.
-        return JsonResponse({"error": error}, status=401, headers={"WWW-Authenticate": "Session"})
+        headers = {"WWW-Authenticate": "Session"}
+        return error_response(401, "unauthenticated", "Log in first.", headers)
 
     return wrapper
 

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django_structlog.signals import bind_extra_request_finished_metadata
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter
+from onloop.asgi.routing import ProtocolRouter
 from onloop.database import database_pools
 from onloop.http.client import shared_http_client
 from onloop.observe.observed import observed

@@ -6,7 +6,7 @@ request_finished. Here a request takes a thread when its own code is synchronous
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from inspect import iscoroutinefunction
 from traceback import clear_frames
@@ -28,13 +28,11 @@ from django.urls import ResolverMatch, set_script_prefix
 
 from onloop.asgi import errors
 from onloop.asgi.middleware import import_middleware
+from onloop.asgi.routing import set_route
 from onloop.asgi.thread_pool import SyncThreads
 from onloop.asgi.threads import RequestThread, ThreadOfOwn, caller_has_chosen, request_thread
+from onloop.asgi.types import Receive, Scope, Send
 from onloop.conf import settings
-
-type Scope = dict[str, Any]
-type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 # Django's own receivers of request_started and request_finished. Two are about the database
 # connections of the request's thread: without a thread they have nothing to do. Two are about the
@@ -102,11 +100,9 @@ class EventLoopASGIHandler(ASGIHandler):
             await super().__call__(scope, receive, send)
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
-        """BaseHandler.resolve_request(), which tells whoever observes the request its route."""
+        """BaseHandler.resolve_request(), which names the route for logs, metrics and traces."""
         match = super().resolve_request(request)
-        scope: Scope = request.scope  # type: ignore[attr-defined]
-        if exchange := scope.get("exchange"):
-            exchange.route = match.route
+        set_route(request.scope, match.route)  # type: ignore[attr-defined]
         return match
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

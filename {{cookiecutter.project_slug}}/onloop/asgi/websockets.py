@@ -21,7 +21,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLPattern, re_path
 from django.utils.module_loading import module_has_submodule
 
-from onloop.asgi.types import Receive, Scope, Send, refuse_websocket
+from onloop.asgi.routing import refuse_websocket, set_route
+from onloop.asgi.types import Receive, Scope, Send
 from onloop.conf import settings
 
 
@@ -40,7 +41,7 @@ class WebSocketRouter:
     """
 
     def __init__(self, routes: Iterable[Any]) -> None:
-        router = URLRouter([*map(observable, routes), re_path("", refuse)])  # type: ignore[arg-type, list-item]
+        router = URLRouter([*map(with_route, routes), re_path("", refuse)])  # type: ignore[arg-type, list-item]
         self.application: Any = CookieMiddleware(SessionMiddleware(SessionUser(router)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,11 +50,11 @@ class WebSocketRouter:
         await application(scope, receive, send)
 
 
-def observable(route: Any) -> URLPattern:
-    """Return the route, with an application that tells whoever observes a connection its path."""
+def with_route(route: Any) -> URLPattern:
+    """Return the route, with an application that names it for logs, metrics and traces."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["exchange"].route = str(route.pattern)
+        set_route(scope, str(route.pattern))
         await route.callback(scope, receive, send)
 
     return URLPattern(route.pattern, application)

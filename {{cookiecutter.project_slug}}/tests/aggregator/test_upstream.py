@@ -21,7 +21,7 @@ from tests.servers import Call, serve_upstream
 def test_upstream_is_our_own_sync_api_unless_a_setting_names_another(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onloop.asgi.types._served_port", None)
+    monkeypatch.setattr("onloop.asgi.routing._served_port", None)
     settings.PORT = 1234
     settings.AGGREGATOR_UPSTREAM_URL = ""
     assert upstream_url() == "http://127.0.0.1:1234/sync/api/"

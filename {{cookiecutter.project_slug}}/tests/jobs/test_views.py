@@ -23,7 +23,7 @@ from config.asgi import application
 from jobs import views
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter
+from onloop.asgi.routing import ProtocolRouter
 from onloop.authentication import authenticated
 from onloop.tasks import queue, watch
 from onloop.tasks.models import Lease

@@ -15,7 +15,7 @@ from live import views
 from live.websocket import runs_socket
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter
+from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.websockets import WebSocketRouter
 from onloop.authentication import authenticated, authenticated_websocket
 from onloop.observe.observed import observed

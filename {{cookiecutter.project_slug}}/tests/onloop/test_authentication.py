@@ -18,7 +18,8 @@ from websockets.exceptions import InvalidStatus
 
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter, Receive, Scope, Send
+from onloop.asgi.routing import ProtocolRouter
+from onloop.asgi.types import Receive, Scope, Send
 from onloop.asgi.websockets import WebSocketRouter
 from onloop.authentication import authenticated, authenticated_websocket
 from onloop.observe.observed import observed

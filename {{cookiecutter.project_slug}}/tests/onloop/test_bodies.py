@@ -13,7 +13,8 @@ import pytest
 from onloop.asgi import bodies, refusal
 from onloop.asgi.bodies import BodyLimits
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter, Receive, Scope, Send
+from onloop.asgi.routing import ProtocolRouter
+from onloop.asgi.types import Receive, Scope, Send
 from tests.servers import serve_app
 
 LIMIT = 100_000

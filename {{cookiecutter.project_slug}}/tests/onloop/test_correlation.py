@@ -8,7 +8,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter, Receive, Scope, Send
+from onloop.asgi.routing import ProtocolRouter
+from onloop.asgi.types import Receive, Scope, Send
 from onloop.http.client import http_client
 from onloop.observe.correlation import Correlation, outgoing_headers, trace_headers
 from tests.onloop.handler.exchange import ask

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter
+from onloop.asgi.routing import ProtocolRouter
 from onloop.http.client import CallTimeoutError, http_client, shared_http_client
 from onloop.http.origins import origin_of
 from onloop.observe import metrics

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from onloop.asgi.types import ProtocolRouter, served_port
+from onloop.asgi.routing import ProtocolRouter, served_port
 
 
 async def receive() -> Any:
@@ -54,7 +54,7 @@ async def test_port_that_is_served_is_the_one_that_clients_came_to(
     async def send(message: Any) -> None:
         raise AssertionError(message)
 
-    monkeypatch.setattr("onloop.asgi.types._served_port", None)
+    monkeypatch.setattr("onloop.asgi.routing._served_port", None)
     settings.PORT = 8000
     router = ProtocolRouter(http=application)
     ports = []

@@ -9,8 +9,9 @@ import pytest
 from websockets.asyncio.client import connect
 
 from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.shedding import LoadShedding
-from onloop.asgi.types import ProtocolRouter, Receive, Scope, Send
+from onloop.asgi.types import Receive, Scope, Send
 from tests.servers import serve_app
 
 LIMIT = 3

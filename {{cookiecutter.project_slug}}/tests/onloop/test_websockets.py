@@ -15,7 +15,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter, Receive, Scope, Send
+from onloop.asgi.routing import ProtocolRouter
+from onloop.asgi.types import Receive, Scope, Send
 from onloop.asgi.websockets import WebSocketRouter, installed_routes, is_allowed
 from onloop.observe.observed import observed
 from tests.onloop.handler.exchange import access_log
@@ -74,6 +75,14 @@ async def test_observers_are_told_its_route(url: str, caplog: pytest.LogCaptureF
     await eventually(logged)
     (entry,) = access_log(caplog)
     assert (entry["method"], entry["route"], entry["status"]) == ("WEBSOCKET", "ws/who/", 101)
+
+
+async def test_route_is_served_without_observers() -> None:
+    routes: Any = [path("ws/who/", who)]  # type: ignore[arg-type]
+    application = ProtocolRouter(websocket=WebSocketRouter(routes), lifespan=Lifespan())
+    with serve_app(application) as url:
+        told = await ask(url.replace("http", "ws"))
+    assert told == {"user": "AnonymousUser", "session": False}
 
 
 @pytest.mark.parametrize("target", ["/", "/ws/", "/ws/who", "/ws/who/x/", "/%00"])

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter
+from onloop.asgi.routing import ProtocolRouter
 from tests.onloop.handler.exchange import Exchange, ask
 from tests.servers import serve_app
 

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter, Receive, Scope, Send
+from onloop.asgi.routing import ProtocolRouter
+from onloop.asgi.types import Receive, Scope, Send
 from onloop.server import connection
 from tests.servers import serve_app
 

@@ -5,7 +5,8 @@ from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter, Receive, Scope, Send
+from onloop.asgi.routing import ProtocolRouter
+from onloop.asgi.types import Receive, Scope, Send
 from tests.onloop.server.frames import HANDSHAKE
 from tests.servers import fetch, serve_app, serve_process
 

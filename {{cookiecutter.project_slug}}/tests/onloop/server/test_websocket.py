@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
 from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter, Receive, Scope, Send
+from onloop.asgi.routing import ProtocolRouter
+from onloop.asgi.types import Receive, Scope, Send
 from onloop.server import connection, websocket
 from tests.onloop.server.frames import CLOSE, HANDSHAKE, NO_MASK, PING, PONG, TEXT
 from tests.servers import serve_app
