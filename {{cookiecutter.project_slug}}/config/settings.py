@@ -9,6 +9,7 @@ from pathlib import Path
 from django.utils.csp import CSP
 
 from onloop import env
+from onloop.conf import PROBES
 from onloop.env import InvalidSetting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -87,7 +88,7 @@ if not ALLOWED_HOSTS and not DEBUG:
 # Redirect to HTTPS, send HSTS, and keep cookies to HTTPS.
 HTTPS_ONLY = env.flag("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [f"^{path}$" for path in PROBES]
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
 # How long browsers insist on HTTPS; raise it to `31536000` once HTTPS works everywhere.

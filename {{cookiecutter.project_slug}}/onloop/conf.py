@@ -39,6 +39,10 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+PROBES = ("healthz", "readyz", "metrics")
+"""The paths of `onloop.probes.urls`, which machines poll: not shed, not traced, hardly logged."""
+
+
 class Settings:
     """Django's settings, with the defaults of `onloop` where a project has none of its own."""
 

@@ -9,8 +9,9 @@ from typing import Any
 from onloop.asgi.bodies import body_length
 from onloop.asgi.refusal import RequestRefusedError, serve_unless_refused
 from onloop.asgi.types import Application, Receive, Scope, Send
+from onloop.conf import PROBES
 
-EXEMPT = {"/healthz", "/readyz", "/metrics"}
+EXEMPT = {f"/{path}" for path in PROBES}
 RETRY_AFTER = b"1"
 
 

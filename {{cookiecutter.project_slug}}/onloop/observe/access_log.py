@@ -2,16 +2,15 @@
 
 import logging
 
+from onloop.conf import PROBES
 from onloop.observe.exchange import Exchange
-
-QUIET_ROUTES = {"healthz", "readyz", "metrics"}  # Asked every few seconds, by machines.
 
 logger = logging.getLogger(__name__)
 
 
 def log_access(exchange: Exchange) -> None:
     """Log an exchange that has ended; `client_gone` where the client left before its end."""
-    level = logging.DEBUG if exchange.route in QUIET_ROUTES else logging.INFO
+    level = logging.DEBUG if exchange.route in PROBES else logging.INFO
     if not logger.isEnabledFor(level):
         return
     fields = {

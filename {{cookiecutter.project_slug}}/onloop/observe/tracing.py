@@ -23,10 +23,10 @@ from structlog.contextvars import bind_contextvars
 from yarl import URL
 
 from onloop.asgi.types import Application, Receive, Scope, Send
-from onloop.conf import settings
+from onloop.conf import PROBES, settings
 from onloop.observe.correlation import ANSWERS
 
-NOT_TRACED = "/healthz$,/readyz$,/metrics$"
+NOT_TRACED = ",".join(f"/{path}$" for path in PROBES)
 
 
 @cache

@@ -1,12 +1,12 @@
-"""What orchestrators and monitoring ask."""
+"""The probes of orchestrators and monitoring."""
 
 from django.urls import path
 
+from onloop.conf import PROBES
 from onloop.probes.health import healthz, readyz
 from onloop.probes.metrics import metrics
 
 urlpatterns = [
-    path("healthz", healthz, name="healthz"),
-    path("readyz", readyz, name="readyz"),
-    path("metrics", metrics, name="metrics"),
+    path(name, view, name=name)
+    for name, view in zip(PROBES, (healthz, readyz, metrics), strict=True)
 ]
