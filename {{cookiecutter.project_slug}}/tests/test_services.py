@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.servers import PROJECT
 from tests.services import empty_redis
+
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 def test_databases_that_the_shell_names_are_not_used(tmp_path: Path, redis_url: str) -> None:

@@ -19,7 +19,7 @@ from onloop.http.client import shared_http_client
 from onloop.observe.observed import observed
 from pytest_django import Settings
 
-from tests.servers import serve_app
+from onloop.testing import serve_app
 
 PASSWORD = "correct horse battery staple"  # noqa: S105
 POSITIONS = ["first", "middle", "last"]

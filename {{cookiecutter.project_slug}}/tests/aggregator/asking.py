@@ -2,7 +2,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.servers import TLS, Call
+from onloop.testing import TLS, Call
 
 AGGREGATED = "/async/api_aggregated/"
 

@@ -6,7 +6,7 @@ from django.test import override_settings
 from pytest_django import Settings
 
 from config.asgi import application
-from tests.servers import serve_app
+from onloop.testing import serve_app
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def _fan_out_of_ten_to_ourselves(settings: Settings) -> None:
 
 
 @pytest.fixture(scope="session", params=["aiohttp", "httpx"])
-def live_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of the project, served by one real uvicorn for each HTTP transport."""
     with ExitStack() as server:
         with override_settings(HTTP_TRANSPORT=request.param):

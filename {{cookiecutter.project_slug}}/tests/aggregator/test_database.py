@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 
+from onloop.testing import Call, serve_process, serve_upstream
 from tests.aggregator.asking import AGGREGATED, ask, echo
 from tests.onloop.calls import closed_port
 from tests.polling import eventually
-from tests.servers import PROJECT, Call, serve_process, serve_upstream
 
 REQUESTS = 150  # Of each kind.
 POOL = 10
@@ -99,7 +99,6 @@ def log_in(environment: dict[str, str]) -> str:
     """Migrate the database, add a user and return the key of their session."""
     process = subprocess.run(
         [sys.executable, "-c", LOG_IN],
-        cwd=PROJECT,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
         text=True,

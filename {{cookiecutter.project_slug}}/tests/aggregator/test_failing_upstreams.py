@@ -5,8 +5,8 @@ import httpx
 import pytest
 from pytest_django import Settings
 
+from onloop.testing import Answer, Call, serve_upstream
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
-from tests.servers import Answer, Call, serve_upstream
 
 
 async def html(call: Call) -> None:
@@ -107,7 +107,7 @@ MISBEHAVIOUR = [
 
 @pytest.mark.parametrize(("misbehave", "error_type"), MISBEHAVIOUR)
 async def test_one_call_that_fails_leaves_the_others(
-    live_url: str, settings: Settings, misbehave: Answer, error_type: str
+    server: str, settings: Settings, misbehave: Answer, error_type: str
 ) -> None:
     async def answer(call: Call) -> None:
         await (misbehave if task_id(call) == 1 else echo)(call)
@@ -116,7 +116,7 @@ async def test_one_call_that_fails_leaves_the_others(
     settings.AGGREGATOR_TIMEOUT = 1.0 if error_type == "timeout" else 30.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
     assert response.status_code == 200
     first, failed, last = response.json()["responses"]
     assert [first, last] == [{"task_id": 0}, {"task_id": 2}]
@@ -140,38 +140,38 @@ def assert_all_failed(response: httpx.Response, status: int, error_type: str, co
 
 @pytest.mark.parametrize(("misbehave", "error_type"), MISBEHAVIOUR)
 async def test_all_calls_fail(
-    live_url: str, settings: Settings, misbehave: Answer, error_type: str
+    server: str, settings: Settings, misbehave: Answer, error_type: str
 ) -> None:
     settings.AGGREGATOR_FAN_OUT = 3
     settings.AGGREGATOR_TIMEOUT = 1.0 if error_type == "timeout" else 30.0
     async with serve_upstream(misbehave) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
     assert_all_failed(response, 502, error_type, 3)
 
 
-async def test_upstream_that_is_down(live_url: str, settings: Settings) -> None:
+async def test_upstream_that_is_down(server: str, settings: Settings) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-    assert_all_failed(await ask(live_url + AGGREGATED), 502, "connect_error", 10)
+    assert_all_failed(await ask(server + AGGREGATED), 502, "connect_error", 10)
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", f"{'a' * 64}.invalid"])
-async def test_upstream_without_an_address(live_url: str, settings: Settings, host: str) -> None:
+async def test_upstream_without_an_address(server: str, settings: Settings, host: str) -> None:
     settings.AGGREGATOR_UPSTREAM_URL = f"http://{host}/?token=secret"
-    assert_all_failed(await ask(live_url + AGGREGATED), 502, "dns_error", 10)
+    assert_all_failed(await ask(server + AGGREGATED), 502, "dns_error", 10)
 
 
-async def test_deadline_that_ends_all_calls(live_url: str, settings: Settings) -> None:
+async def test_deadline_that_ends_all_calls(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_DEADLINE = 0.1
     async with serve_upstream(silent) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
         await upstream.all_closed.wait()
     assert_all_failed(response, 504, "deadline_exceeded", 10)
 
 
-async def test_deadline_that_ends_some_calls(live_url: str, settings: Settings) -> None:
+async def test_deadline_that_ends_some_calls(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         await (echo if task_id(call) < 2 else silent)(call)
 
@@ -179,7 +179,7 @@ async def test_deadline_that_ends_some_calls(live_url: str, settings: Settings) 
     settings.AGGREGATOR_DEADLINE = 1.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
     assert response.status_code == 200
     responses = response.json()["responses"]
     assert responses[:2] == echoes(2)
@@ -188,7 +188,7 @@ async def test_deadline_that_ends_some_calls(live_url: str, settings: Settings) 
 
 
 async def test_some_calls_fail_and_the_deadline_ends_the_rest(
-    live_url: str, settings: Settings
+    server: str, settings: Settings
 ) -> None:
     async def answer(call: Call) -> None:
         await (broken if task_id(call) == 0 else silent)(call)
@@ -196,6 +196,6 @@ async def test_some_calls_fail_and_the_deadline_ends_the_rest(
     settings.AGGREGATOR_DEADLINE = 1.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
     assert response.status_code == 502
     assert response.json()["errors"] == 10

@@ -5,17 +5,17 @@ import re
 import pytest
 from pytest_django import Settings
 
+from onloop.testing import Call, serve_upstream
 from tests.aggregator.asking import AGGREGATED, ask, echo
 from tests.onloop.calls import closed_port
-from tests.servers import Call, serve_upstream
 
 
 async def test_server_timing_has_the_total_and_the_slowest_call(
-    live_url: str, settings: Settings
+    server: str, settings: Settings
 ) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
 
     metrics = re.fullmatch(
         r'total;dur=(\d+\.\d), upstream;dur=(\d+\.\d);desc="slowest call"',
@@ -27,11 +27,11 @@ async def test_server_timing_has_the_total_and_the_slowest_call(
 
 
 async def test_failed_calls_are_one_line_with_their_causes(
-    live_url: str, settings: Settings, caplog: pytest.LogCaptureFixture
+    server: str, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.HTTP_RETRIES = 0
     settings.AGGREGATOR_UPSTREAM_URL = f"http://127.0.0.1:{closed_port()}/?token=secret"
-    await ask(f"{live_url}{AGGREGATED}?fan_out=3")
+    await ask(f"{server}{AGGREGATED}?fan_out=3")
 
     (record,) = [record for record in caplog.records if record.name == "aggregator.failures"]
     assert record.levelname == "WARNING"
@@ -44,7 +44,7 @@ async def test_failed_calls_are_one_line_with_their_causes(
 
 
 async def test_missed_deadline_is_told_too(
-    live_url: str, settings: Settings, caplog: pytest.LogCaptureFixture
+    server: str, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def hang(call: Call) -> None:
         await call.closed()
@@ -52,6 +52,6 @@ async def test_missed_deadline_is_told_too(
     async with serve_upstream(hang) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         settings.AGGREGATOR_DEADLINE = 0.01
-        await ask(f"{live_url}{AGGREGATED}?fan_out=2")
+        await ask(f"{server}{AGGREGATED}?fan_out=2")
 
     assert "2 of 2 calls failed. 2 x deadline_exceeded: " in caplog.text

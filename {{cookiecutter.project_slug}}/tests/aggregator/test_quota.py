@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 from pytest_django import Settings
 
+from onloop.testing import Call, serve_upstream
 from tests.aggregator.asking import AGGREGATED, ask, echo, task_id
 from tests.onloop.calls import circuits
-from tests.servers import Call, serve_upstream
 
 BODY = b'"' + b"x" * 398 + b'"'
 
@@ -16,12 +16,12 @@ async def large(call: Call) -> None:
     await call.reply(BODY)
 
 
-async def test_calls_beyond_the_quota_end_in_their_slots(live_url: str, settings: Settings) -> None:
+async def test_calls_beyond_the_quota_end_in_their_slots(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_MAX_TOTAL_BYTES = 1_000
     settings.AGGREGATOR_FAN_OUT = 30
     async with serve_upstream(large) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
         assert len(upstream.calls) == 30
         assert circuits() == {upstream.url.rstrip("/"): "closed"}
     assert response.status_code == 200
@@ -34,7 +34,7 @@ async def test_calls_beyond_the_quota_end_in_their_slots(live_url: str, settings
 
 
 @pytest.mark.parametrize("wasted", ["too large", "cut off"])
-async def test_failed_calls_use_up_nothing(live_url: str, settings: Settings, wasted: str) -> None:
+async def test_failed_calls_use_up_nothing(server: str, settings: Settings, wasted: str) -> None:
     async def answer(call: Call) -> None:
         if task_id(call) == 9:
             await echo(call)
@@ -50,7 +50,7 @@ async def test_failed_calls_use_up_nothing(live_url: str, settings: Settings, wa
     settings.AGGREGATOR_CONCURRENCY = 1
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
     slots = response.json()["responses"]
     assert slots.pop() == {"task_id": 9}
     assert Counter(slot["error"]["type"] for slot in slots) == {"bad_response": 9}

@@ -4,14 +4,17 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
 from onloop.http.client import HTTPClientError
+from onloop.testing import Answer, Call, serve_upstream
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
 from tests.onloop.calls import circuits
-from tests.servers import PROJECT, Answer, Call, serve_upstream
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 async def hang(call: Call) -> None:
@@ -40,7 +43,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_seven_results_and_three_errors_and_then_ten_results(
-    live_url: str, settings: Settings
+    server: str, settings: Settings
 ) -> None:
     misbehaviour: dict[int, Answer] = {}
 
@@ -49,14 +52,14 @@ async def test_seven_results_and_three_errors_and_then_ten_results(
 
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(10)
+        assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(10)
         misbehaviour.update({2: hang, 5: reset, 8: garbage})
         settings.AGGREGATOR_TIMEOUT = 2.0
-        first = await ask(live_url + AGGREGATED)
+        first = await ask(server + AGGREGATED)
         misbehaviour.clear()
         settings.AGGREGATOR_TIMEOUT = 30.0
         calls = len(upstream.calls)
-        second = await ask(live_url + AGGREGATED)
+        second = await ask(server + AGGREGATED)
         assert len(upstream.calls) == calls + 10
         assert upstream.open_connections <= 10
         assert upstream.in_flight == 0
@@ -79,7 +82,7 @@ async def test_seven_results_and_three_errors_and_then_ten_results(
 @pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("misbehave", [reset, busy])
 async def test_passing_failure_is_not_seen(
-    live_url: str, settings: Settings, misbehave: Answer
+    server: str, settings: Settings, misbehave: Answer
 ) -> None:
     asked: set[int] = set()
 
@@ -91,14 +94,14 @@ async def test_passing_failure_is_not_seen(
     settings.AGGREGATOR_FAN_OUT = 5
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
     assert response.json()["responses"] == echoes(5)
     assert "errors" not in response.json()
     assert len(upstream.calls) == 10
 
 
 async def test_retry_after_beyond_the_deadline_is_not_waited_for(
-    live_url: str, settings: Settings
+    server: str, settings: Settings
 ) -> None:
     async def answer(call: Call) -> None:
         await call.reply(b"", "429 Too Many Requests", "Retry-After: 3600")
@@ -106,7 +109,7 @@ async def test_retry_after_beyond_the_deadline_is_not_waited_for(
     settings.AGGREGATOR_DEADLINE = 50.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
     assert response.status_code == 502
     assert len(upstream.calls) == 10
     assert response.json()["responses"][0]["error"] == {
@@ -117,7 +120,7 @@ async def test_retry_after_beyond_the_deadline_is_not_waited_for(
 
 @pytest.mark.usefixtures("no_pauses")
 async def test_dead_upstream_is_not_hammered_and_then_left_alone(
-    live_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr("onloop.http.breaker.monotonic", lambda: now)
@@ -130,26 +133,26 @@ async def test_dead_upstream_is_not_hammered_and_then_left_alone(
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
 
         settings.AGGREGATOR_FAN_OUT = 100
-        failed = await ask(live_url + AGGREGATED)
+        failed = await ask(server + AGGREGATED)
         calls = len(upstream.calls)
         assert 100 <= calls <= 120
         assert failed.status_code == 502
         assert error_types(failed.json()) == ["bad_response"] * 100
 
         settings.AGGREGATOR_FAN_OUT = 10
-        refused = await ask(live_url + AGGREGATED)
+        refused = await ask(server + AGGREGATED)
         assert len(upstream.calls) == calls
         assert refused.status_code == 502
         assert error_types(refused.json()) == ["circuit_open"] * 10
 
         now = settings.HTTP_BREAKER_SECONDS
         behaviour = echo
-        probed = await ask(live_url + AGGREGATED)
+        probed = await ask(server + AGGREGATED)
         assert len(upstream.calls) == calls + 1
         assert probed.status_code == 200
         assert sorted(error_types(probed.json())) == ["circuit_open"] * 9
 
-        assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(10)
+        assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(10)
 
 
 def error_types(answer: dict[str, list[dict[str, dict[str, str]]]]) -> list[str]:
@@ -157,7 +160,7 @@ def error_types(answer: dict[str, list[dict[str, dict[str, str]]]]) -> list[str]
 
 
 async def test_client_that_leaves_ends_the_pauses(
-    live_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, ended = threading.Semaphore(0), threading.Semaphore(0)
 
@@ -171,7 +174,7 @@ async def test_client_that_leaves_ends_the_pauses(
     monkeypatch.setattr("onloop.http.retry.sleep", sleep)
     async with serve_upstream(busy) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        request = asyncio.create_task(ask(live_url + AGGREGATED))
+        request = asyncio.create_task(ask(server + AGGREGATED))
         await asyncio.to_thread(acquire, begun, 10)
         request.cancel()
         await asyncio.to_thread(acquire, ended, 10)
@@ -191,7 +194,7 @@ def _half_a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_half_a_second_each")
 async def test_hedged_call_answers_in_place_of_one_that_hangs(
-    live_url: str, settings: Settings
+    server: str, settings: Settings
 ) -> None:
     settings.HTTP_HEDGING = True
     slow: Iterator[str] = iter([])
@@ -207,14 +210,14 @@ async def test_hedged_call_answers_in_place_of_one_that_hangs(
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for _ in range(10):
-            assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(10)
+            assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(10)
         slow = iter(["first copy"])
-        assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(10)
+        assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(10)
         await left.wait()
 
 
 @pytest.mark.usefixtures("_half_a_second_each")
-async def test_client_that_leaves_ends_both_copies(live_url: str, settings: Settings) -> None:
+async def test_client_that_leaves_ends_both_copies(server: str, settings: Settings) -> None:
     settings.HTTP_HEDGING = True
     slow = False
     hanging = 0
@@ -233,9 +236,9 @@ async def test_client_that_leaves_ends_both_copies(live_url: str, settings: Sett
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for _ in range(10):
-            await ask(live_url + AGGREGATED)
+            await ask(server + AGGREGATED)
         slow = True
-        request = asyncio.create_task(ask(live_url + AGGREGATED))
+        request = asyncio.create_task(ask(server + AGGREGATED))
         await both.wait()
         request.cancel()
         await upstream.all_closed.wait()

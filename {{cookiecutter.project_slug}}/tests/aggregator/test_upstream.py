@@ -15,7 +15,7 @@ from aggregator.upstream import (
     upstream_url,
 )
 from onloop.http.client import BadResponseError, ConnectError, http_client
-from tests.servers import Call, serve_upstream
+from onloop.testing import Call, serve_upstream
 
 
 def test_upstream_is_our_own_sync_api_unless_a_setting_names_another(

@@ -14,8 +14,8 @@ from pytest_django import Settings
 
 from aggregator import views
 from onloop.authentication import authenticated
+from onloop.testing import Call, barrier, serve_upstream
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
-from tests.servers import Call, barrier, serve_upstream
 
 # The sync API
 
@@ -23,11 +23,9 @@ from tests.servers import Call, barrier, serve_upstream
 @pytest.mark.parametrize(
     ("query", "expected"), [("?task_id=07", "07"), ("?task_id=", ""), ("", None)]
 )
-async def test_sync_api(
-    live_url: str, settings: Settings, query: str, expected: str | None
-) -> None:
+async def test_sync_api(server: str, settings: Settings, query: str, expected: str | None) -> None:
     settings.SYNC_API_DELAY = 0
-    response = await ask(f"{live_url}/sync/api/{query}")
+    response = await ask(f"{server}/sync/api/{query}")
     assert response.status_code == 200
     assert response.json() == {"message": "Hello World!", "task_id": expected}
 
@@ -53,9 +51,9 @@ async def test_only_get_and_head(async_client: AsyncClient, path: str, method: s
 # The aggregator
 
 
-async def test_default_upstream_is_our_own_sync_api(live_url: str, settings: Settings) -> None:
+async def test_default_upstream_is_our_own_sync_api(server: str, settings: Settings) -> None:
     settings.SYNC_API_DELAY = 0
-    response = await ask(live_url + AGGREGATED)
+    response = await ask(server + AGGREGATED)
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
     answer = response.json()
@@ -68,11 +66,11 @@ async def test_default_upstream_is_our_own_sync_api(live_url: str, settings: Set
 
 @pytest.mark.parametrize("count", [1, 25])
 async def test_query_chooses_the_number_of_calls(
-    live_url: str, settings: Settings, count: int
+    server: str, settings: Settings, count: int
 ) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(f"{live_url}{AGGREGATED}?fan_out={count}")).json()
+        answer = (await ask(f"{server}{AGGREGATED}?fan_out={count}")).json()
     assert answer["responses"] == echoes(count)
 
 
@@ -99,50 +97,50 @@ async def test_number_of_calls_is_bounded_by_the_settings(
 
 
 async def test_all_calls_are_in_flight_at_once_and_answered_in_order(
-    live_url: str, settings: Settings
+    server: str, settings: Settings
 ) -> None:
     settings.AGGREGATOR_FAN_OUT = 50
     async with serve_upstream(barrier(50, echo)) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        answer = (await ask(live_url + AGGREGATED)).json()
+        answer = (await ask(server + AGGREGATED)).json()
     assert upstream.most_in_flight == 50
     assert answer["responses"] == echoes(50)
     assert {call.target.split("&")[0] for call in upstream.calls} == {"/?token=secret"}
 
 
-async def test_calls_in_flight_are_bounded(live_url: str, settings: Settings) -> None:
+async def test_calls_in_flight_are_bounded(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_FAN_OUT = 20
     settings.AGGREGATOR_CONCURRENCY = 4
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(live_url + AGGREGATED)).json()
+        answer = (await ask(server + AGGREGATED)).json()
     assert upstream.most_in_flight <= 4
     assert upstream.connections <= 4
     assert answer["responses"] == echoes(20)
 
 
-async def test_a_thousand_calls_are_all_answered(live_url: str, settings: Settings) -> None:
+async def test_a_thousand_calls_are_all_answered(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_FAN_OUT = 1000
     settings.AGGREGATOR_CONCURRENCY = 10
     settings.AGGREGATOR_DEADLINE = settings.AGGREGATOR_TIMEOUT = 300.0
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(live_url + AGGREGATED)).json()
+        answer = (await ask(server + AGGREGATED)).json()
     assert answer["responses"] == echoes(1000)
     assert "errors" not in answer
 
 
-async def test_connections_are_kept_between_requests(live_url: str, settings: Settings) -> None:
+async def test_connections_are_kept_between_requests(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_FAN_OUT = 5
     async with serve_upstream(barrier(5, echo)) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for _ in range(4):
-            assert (await ask(live_url + AGGREGATED)).json()["responses"] == echoes(5)
+            assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(5)
     assert len(upstream.calls) == 20
     assert upstream.connections == 5
 
 
-async def test_no_database_connection_is_opened(live_url: str, settings: Settings) -> None:
+async def test_no_database_connection_is_opened(server: str, settings: Settings) -> None:
     opened: list[Any] = []
 
     def count(**kwargs: Any) -> None:
@@ -152,13 +150,13 @@ async def test_no_database_connection_is_opened(live_url: str, settings: Setting
     try:
         async with serve_upstream(echo) as upstream:
             settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-            assert (await ask(live_url + AGGREGATED)).status_code == 200
+            assert (await ask(server + AGGREGATED)).status_code == 200
     finally:
         connection_created.disconnect(count)
     assert not opened
 
 
-async def test_client_that_leaves_ends_the_calls(live_url: str, settings: Settings) -> None:
+async def test_client_that_leaves_ends_the_calls(server: str, settings: Settings) -> None:
     all_in = asyncio.Event()
 
     async def hang(call: Call) -> None:
@@ -168,14 +166,14 @@ async def test_client_that_leaves_ends_the_calls(live_url: str, settings: Settin
 
     async with serve_upstream(hang) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        request = asyncio.create_task(ask(live_url + AGGREGATED))
+        request = asyncio.create_task(ask(server + AGGREGATED))
         await all_in.wait()
         request.cancel()
         await upstream.all_closed.wait()
     assert upstream.connections == 10
 
 
-async def test_bodies_are_passed_on_unchanged(live_url: str, settings: Settings) -> None:
+async def test_bodies_are_passed_on_unchanged(server: str, settings: Settings) -> None:
     bodies = [b"1e400", b'"\\ud800"', b'{"a":1, "a":2}', b"[" * 900 + b"]" * 900]
 
     async def answer(call: Call) -> None:
@@ -184,16 +182,16 @@ async def test_bodies_are_passed_on_unchanged(live_url: str, settings: Settings)
     settings.AGGREGATOR_FAN_OUT = len(bodies)
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(live_url + AGGREGATED)
+        response = await ask(server + AGGREGATED)
     assert response.status_code == 200
     assert response.content.startswith(b'{"responses": [%b], ' % b", ".join(bodies))
 
 
-async def test_client_that_asks_too_often_is_refused(live_url: str, settings: Settings) -> None:
+async def test_client_that_asks_too_often_is_refused(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_RATE_LIMIT = (2, 3600)
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        responses = [await ask(live_url + AGGREGATED) for _ in range(3)]
+        responses = [await ask(server + AGGREGATED) for _ in range(3)]
     assert [response.status_code for response in responses] == [200, 200, 429]
     assert responses[2].json()["error"]["type"] == "rate_limited"
     assert len(upstream.calls) == 20

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from config.asgi import application
-from tests.servers import fetch, serve_app, serve_process
+from onloop.testing import fetch, serve_app, serve_process
 
 
 def test_http_is_answered_with_security_headers() -> None:

@@ -13,7 +13,9 @@ from django.core.cache import caches
 
 from onloop.channel_layer import BoundedRedisChannelLayer
 from onloop.env import InvalidSetting
-from tests.servers import PROJECT
+
+PROJECT = Path(__file__).resolve().parents[2]
+
 
 SECRET = "s" * 50
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from jobs.tasks import aggregate
-from tests.servers import Call, serve_upstream
+from onloop.testing import Call, serve_upstream
 
 
 async def test_answers_that_python_cannot_read_are_errors_in_their_slots(

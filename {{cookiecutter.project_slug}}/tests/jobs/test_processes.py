@@ -19,8 +19,8 @@ import psycopg
 import pytest
 import redis
 
+from onloop.testing import Call, serve_process, serve_upstream
 from tests.jobs.conftest import until
-from tests.servers import PROJECT, Call, serve_process, serve_upstream
 
 pytestmark = pytest.mark.timeout(240)  # They start many processes, on a busy machine maybe.
 
@@ -36,14 +36,13 @@ QUICK = {
 
 def manage(*arguments: str, **environment: str) -> None:
     command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=PROJECT, env=os.environ | environment, check=True)
+    subprocess.run(command, env=os.environ | environment, check=True)
 
 
 @contextmanager
 def dedicated_worker(**environment: str) -> Iterator[subprocess.Popen[str]]:
     worker = subprocess.Popen(
         [sys.executable, "manage.py", "jobs_worker"],
-        cwd=PROJECT,
         env=os.environ | QUICK | environment,
         text=True,
         stderr=subprocess.PIPE,

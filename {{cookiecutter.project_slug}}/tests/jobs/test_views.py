@@ -28,9 +28,9 @@ from onloop.authentication import authenticated
 from onloop.tasks import queue, watch
 from onloop.tasks.models import Lease
 from onloop.tasks.worker import database, embedded_worker
+from onloop.testing import Call, serve_app, serve_upstream
 from tests.jobs import tasks
 from tests.jobs.conftest import database_down, run_worker, until
-from tests.servers import Call, serve_app, serve_upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

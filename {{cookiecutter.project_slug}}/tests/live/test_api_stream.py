@@ -7,9 +7,9 @@ import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
+from onloop.testing import TLS, Call, barrier, serve_upstream
 from tests.live.reading import parse
 from tests.live.upstreams import Hanging, HeldBack, echo, task_id
-from tests.servers import TLS, Call, barrier, serve_upstream
 
 STREAM = "/async/api_stream/"
 
@@ -19,10 +19,10 @@ async def ask(url: str, **headers: str) -> httpx.Response:
         return await client.get(url)
 
 
-async def test_events_of_a_run(live_url: str, settings: Settings) -> None:
+async def test_events_of_a_run(server: str, settings: Settings) -> None:
     async with serve_upstream(barrier(3, echo)) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{live_url}{STREAM}?fan_out=3")
+        response = await ask(f"{server}{STREAM}?fan_out=3")
 
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream"
@@ -45,11 +45,11 @@ async def test_events_of_a_run(live_url: str, settings: Settings) -> None:
     assert summary["elapsed"] + 0.001 >= summary["slowest"]
 
 
-async def test_each_result_is_sent_when_it_arrives(live_url: str, settings: Settings) -> None:
+async def test_each_result_is_sent_when_it_arrives(server: str, settings: Settings) -> None:
     held_back = HeldBack(3)
     async with serve_upstream(held_back) as upstream, httpx.AsyncClient(timeout=60) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        async with client.stream("GET", f"{live_url}{STREAM}?fan_out=3") as response:
+        async with client.stream("GET", f"{server}{STREAM}?fan_out=3") as response:
             lines = response.aiter_lines()
             for index in (2, 0, 1):
                 held_back.let_go[index].set()
@@ -59,9 +59,7 @@ async def test_each_result_is_sent_when_it_arrives(live_url: str, settings: Sett
                 assert json.loads(line.removeprefix("data: "))["index"] == index
 
 
-async def test_failed_call_is_a_result_with_a_typed_error(
-    live_url: str, settings: Settings
-) -> None:
+async def test_failed_call_is_a_result_with_a_typed_error(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         if task_id(call) == 1:
             await call.reply(b"<html>")
@@ -71,7 +69,7 @@ async def test_failed_call_is_a_result_with_a_typed_error(
     settings.AGGREGATOR_FAN_OUT = 3
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        response = await ask(live_url + STREAM)
+        response = await ask(server + STREAM)
 
     _, *results, done = parse(response.text)
     (failed,) = [result["data"] for result in results if not result["data"]["ok"]]
@@ -82,23 +80,23 @@ async def test_failed_call_is_a_result_with_a_typed_error(
     assert "secret" not in response.text
 
 
-async def test_answer_of_several_lines_stays_json(live_url: str, settings: Settings) -> None:
+async def test_answer_of_several_lines_stays_json(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         await call.reply(b'{\n  "a":\r\n\r\n 1}\r')
 
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{live_url}{STREAM}?fan_out=1")
+        response = await ask(f"{server}{STREAM}?fan_out=1")
 
     _, result, _ = parse(response.text)
     assert result["data"]["response"] == {"a": 1}
 
 
-async def test_calls_that_wait_their_turn(live_url: str, settings: Settings) -> None:
+async def test_calls_that_wait_their_turn(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_CONCURRENCY = 1
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{live_url}{STREAM}?fan_out=5")
+        response = await ask(f"{server}{STREAM}?fan_out=5")
 
     start, *results, _ = parse(response.text)
     assert start["data"] == {"count": 5, "concurrency": 1}
@@ -108,18 +106,16 @@ async def test_calls_that_wait_their_turn(live_url: str, settings: Settings) -> 
     assert all(end <= start + 0.001 for end, start in zip(ends, starts, strict=False))
 
 
-async def test_finished_run_is_not_repeated(live_url: str) -> None:
-    response = await ask(live_url + STREAM, **{"Last-Event-ID": "done"})
+async def test_finished_run_is_not_repeated(server: str) -> None:
+    response = await ask(server + STREAM, **{"Last-Event-ID": "done"})
     assert (response.status_code, response.content) == (204, b"")
 
 
 @pytest.mark.parametrize("seen", ["", "0", "7", "nonsense"])
-async def test_run_that_was_cut_off_begins_anew(
-    live_url: str, settings: Settings, seen: str
-) -> None:
+async def test_run_that_was_cut_off_begins_anew(server: str, settings: Settings, seen: str) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{live_url}{STREAM}?fan_out=2", **{"Last-Event-ID": seen})
+        response = await ask(f"{server}{STREAM}?fan_out=2", **{"Last-Event-ID": seen})
     assert [event["event"] for event in parse(response.text)] == [
         "start",
         "result",
@@ -145,11 +141,11 @@ async def test_only_get(async_client: AsyncClient, method: str) -> None:
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
-async def test_client_that_leaves_ends_the_calls(live_url: str, settings: Settings) -> None:
+async def test_client_that_leaves_ends_the_calls(server: str, settings: Settings) -> None:
     hanging = Hanging(5)
     async with serve_upstream(hanging) as upstream, httpx.AsyncClient(timeout=60) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        async with client.stream("GET", f"{live_url}{STREAM}?fan_out=5") as response:
+        async with client.stream("GET", f"{server}{STREAM}?fan_out=5") as response:
             text = response.aiter_text()
             assert (await anext(text)).startswith("event: start")
             await hanging.all_in.wait()
@@ -158,29 +154,29 @@ async def test_client_that_leaves_ends_the_calls(live_url: str, settings: Settin
 
 
 async def test_page_and_stream_never_leave_the_event_loop(
-    live_url: str, settings: Settings, hops: list[str]
+    server: str, settings: Settings, hops: list[str]
 ) -> None:
     settings.AGGREGATOR_FAN_OUT = 3
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for path in ("/", STREAM):
-            assert (await ask(live_url + path)).status_code == 200
+            assert (await ask(server + path)).status_code == 200
     assert not hops
 
 
 async def test_streams_and_aggregations_are_limited_together(
-    live_url: str, settings: Settings
+    server: str, settings: Settings
 ) -> None:
     settings.AGGREGATOR_RATE_LIMIT = (2, 3600)
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         paths = (STREAM, "/async/api_aggregated/", STREAM)
-        responses = [await ask(live_url + path) for path in paths]
+        responses = [await ask(server + path) for path in paths]
     assert [response.status_code for response in responses] == [200, 200, 429]
     assert responses[2].headers["content-type"] == "application/json"
 
 
-async def test_delivered_bodies_count_in_the_quota(live_url: str, settings: Settings) -> None:
+async def test_delivered_bodies_count_in_the_quota(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         await call.reply(b'"%b"' % (b"x" * 398))
 
@@ -188,7 +184,7 @@ async def test_delivered_bodies_count_in_the_quota(live_url: str, settings: Sett
     settings.AGGREGATOR_CONCURRENCY = 1
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{live_url}{STREAM}?fan_out=5")
+        response = await ask(f"{server}{STREAM}?fan_out=5")
     results = [event["data"] for event in parse(response.text) if event["event"] == "result"]
     assert [result["ok"] for result in results] == [True, True, False, False, False]
     assert results[2]["response"]["error"]["type"] == "quota_exceeded"

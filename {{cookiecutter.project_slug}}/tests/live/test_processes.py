@@ -5,9 +5,9 @@ import signal
 
 import httpx
 
+from onloop.testing import serve_process, serve_upstream
 from tests.live.reading import parse, talk
 from tests.live.upstreams import HeldBack
-from tests.servers import serve_process, serve_upstream
 
 COUNT = 4
 

@@ -12,11 +12,11 @@ from config.asgi import application
 from live import shared_run
 from onloop import redis
 from onloop.events import hub
+from onloop.testing import serve_app, serve_upstream
 from tests.live.reading import parse, talk
 from tests.live.upstreams import HeldBack, echo
 from tests.polling import eventually
 from tests.redis_server import RedisServer
-from tests.servers import serve_app, serve_upstream
 
 UNAVAILABLE = {
     "type": "unavailable",

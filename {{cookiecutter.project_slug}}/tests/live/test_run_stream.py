@@ -10,9 +10,9 @@ from pytest_django import Settings
 from live import shared_run
 from live.run import Report
 from onloop.events.hub import Publisher
+from onloop.testing import Call, serve_upstream
 from tests.live.reading import parse, talk
 from tests.live.upstreams import Hanging, HeldBack, echo
-from tests.servers import Call, serve_upstream
 
 
 def path(run: str) -> str:
@@ -25,15 +25,15 @@ async def ask(url: str, **headers: str) -> httpx.Response:
 
 
 async def test_live_run_from_its_beginning(
-    live_url: str, settings: Settings, hops: list[str]
+    server: str, settings: Settings, hops: list[str]
 ) -> None:
     held_back = HeldBack(2)
-    async with serve_upstream(held_back) as upstream, talk(live_url) as client:
+    async with serve_upstream(held_back) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(2)
         async with (
             httpx.AsyncClient(timeout=60) as browser,
-            browser.stream("GET", live_url + path(run)) as response,
+            browser.stream("GET", server + path(run)) as response,
         ):
             text = response.aiter_text()
             events = parse(await anext(text))
@@ -52,28 +52,28 @@ async def test_live_run_from_its_beginning(
 
 
 async def test_reconnecting_misses_nothing_and_repeats_nothing(
-    live_url: str, settings: Settings
+    server: str, settings: Settings
 ) -> None:
-    async with serve_upstream(echo) as upstream, talk(live_url) as client:
+    async with serve_upstream(echo) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(3)
         await client.hear_until("done")
-    events = parse((await ask(live_url + path(run))).text)
+    events = parse((await ask(server + path(run))).text)
     for seen, event in enumerate(events[:-1], start=1):
-        response = await ask(live_url + path(run), **{"Last-Event-ID": event["id"]})
+        response = await ask(server + path(run), **{"Last-Event-ID": event["id"]})
         assert parse(response.text) == events[seen:]
-    response = await ask(live_url + path(run), **{"Last-Event-ID": "nonsense"})
+    response = await ask(server + path(run), **{"Last-Event-ID": "nonsense"})
     assert parse(response.text) == events
 
 
-async def test_who_has_seen_the_end_is_asked_to_stay_away(live_url: str) -> None:
-    response = await ask(live_url + path("0123456789abcdef"), **{"Last-Event-ID": "done"})
+async def test_who_has_seen_the_end_is_asked_to_stay_away(server: str) -> None:
+    response = await ask(server + path("0123456789abcdef"), **{"Last-Event-ID": "done"})
     assert (response.status_code, response.content) == (204, b"")
 
 
 @pytest.mark.parametrize("run", ["0123456789abcdef", "x", "é"])
-async def test_unknown_run_is_not_found(live_url: str, run: str) -> None:
-    response = await ask(live_url + path(run))
+async def test_unknown_run_is_not_found(server: str, run: str) -> None:
+    response = await ask(server + path(run))
     assert response.status_code == 404
     error = response.json()["error"]
     assert error["type"] == "unknown_run"
@@ -85,14 +85,14 @@ async def test_only_get(async_client: AsyncClient) -> None:
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
-async def test_cancelled_run_ends_the_stream(live_url: str, settings: Settings) -> None:
+async def test_cancelled_run_ends_the_stream(server: str, settings: Settings) -> None:
     hanging = Hanging(2)
     async with serve_upstream(hanging) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        async with talk(live_url) as client:
+        async with talk(server) as client:
             run = await client.start(2)
             await hanging.all_in.wait()
-        start, end = parse((await ask(live_url + path(run))).text)
+        start, end = parse((await ask(server + path(run))).text)
     assert start["event"] == "start"
     assert (end["event"], end["id"]) == ("cancelled", "done")
     assert end["data"] == {"message": "The run was cancelled."}
@@ -113,15 +113,15 @@ async def test_run_whose_server_has_died_is_not_waited_for_without_end(
     assert json.loads(lost.details)["message"] == "Nothing was heard of the run for 0.05 s."
 
 
-async def test_others_are_spared_a_long_response(live_url: str, settings: Settings) -> None:
+async def test_others_are_spared_a_long_response(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         await call.reply(b'"%b"' % (b"x" * shared_run.MAX_DETAILS))
 
-    async with serve_upstream(answer) as upstream, talk(live_url) as client:
+    async with serve_upstream(answer) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(1)
         result, done = await client.hear_until("done")
-    _, spared, told_done = parse((await ask(live_url + path(run))).text)
+    _, spared, told_done = parse((await ask(server + path(run))).text)
     assert len(result["response"]) == shared_run.MAX_DETAILS
     assert "response" not in spared["data"]
     assert (spared["data"]["index"], spared["data"]["ok"]) == (0, True)

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.frames import CloseCode
 from websockets.typing import Origin
 
-from tests.servers import Call, serve_process, serve_upstream
+from onloop.testing import Call, serve_process, serve_upstream
 
 STREAMS = 200
 AGGREGATIONS = 20

@@ -8,13 +8,13 @@ from pytest_django import Settings
 
 from live import websocket
 from live.websocket import Allowance
+from onloop.testing import barrier, fetch, serve_upstream
 from tests.live.reading import talk
 from tests.live.upstreams import Hanging, HeldBack, echo
-from tests.servers import barrier, fetch, serve_upstream
 
 
-async def test_reports_of_a_run(live_url: str, settings: Settings, hops: list[str]) -> None:
-    async with serve_upstream(barrier(3, echo)) as upstream, talk(live_url) as client:
+async def test_reports_of_a_run(server: str, settings: Settings, hops: list[str]) -> None:
+    async with serve_upstream(barrier(3, echo)) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         await client.say(type="start", fan_out=3)
         start, *results, done = await client.hear_until("done")
@@ -28,27 +28,27 @@ async def test_reports_of_a_run(live_url: str, settings: Settings, hops: list[st
     assert not hops
 
 
-async def test_fan_out_of_the_settings(live_url: str, settings: Settings) -> None:
+async def test_fan_out_of_the_settings(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_FAN_OUT = 2
-    async with serve_upstream(echo) as upstream, talk(live_url) as client:
+    async with serve_upstream(echo) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         await client.say(type="start")
         assert (await client.hear())["count"] == 2
         await client.hear_until("done")
 
 
-async def test_fan_out_is_bounded_by_the_settings(live_url: str, settings: Settings) -> None:
+async def test_fan_out_is_bounded_by_the_settings(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_MAX_FAN_OUT = 10
-    async with talk(live_url) as client:
+    async with talk(server) as client:
         assert await client.ask('{"type": "start", "fan_out": 11}') == {
             "type": "bad_request",
             "message": "fan_out is 11, but it must be a whole number from 1 to 10.",
         }
 
 
-async def test_each_result_comes_when_it_arrives(live_url: str, settings: Settings) -> None:
+async def test_each_result_comes_when_it_arrives(server: str, settings: Settings) -> None:
     held_back = HeldBack(3)
-    async with serve_upstream(held_back) as upstream, talk(live_url) as client:
+    async with serve_upstream(held_back) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         await client.start(3)
         for index in (2, 0, 1):
@@ -56,9 +56,9 @@ async def test_each_result_comes_when_it_arrives(live_url: str, settings: Settin
             assert (await client.hear())["index"] == index
 
 
-async def test_cancel_ends_all_calls_at_once(live_url: str, settings: Settings) -> None:
+async def test_cancel_ends_all_calls_at_once(server: str, settings: Settings) -> None:
     hanging = Hanging(5)
-    async with serve_upstream(hanging) as upstream, talk(live_url) as client:
+    async with serve_upstream(hanging) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(5)
         await hanging.all_in.wait()
@@ -71,26 +71,26 @@ async def test_cancel_ends_all_calls_at_once(live_url: str, settings: Settings) 
         await upstream.all_closed.wait()
         assert upstream.connections == 5
 
-    async with serve_upstream(echo) as upstream, talk(live_url) as client:
+    async with serve_upstream(echo) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         assert await client.start(1) != run
         await client.hear_until("done")
 
 
-async def test_client_that_leaves_ends_its_run(live_url: str, settings: Settings) -> None:
+async def test_client_that_leaves_ends_its_run(server: str, settings: Settings) -> None:
     hanging = Hanging(5)
     async with serve_upstream(hanging) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        async with talk(live_url) as client:
+        async with talk(server) as client:
             await client.start(5)
             await hanging.all_in.wait()
         await upstream.all_closed.wait()
     assert upstream.connections == 5
 
 
-async def test_one_run_after_the_other(live_url: str, settings: Settings) -> None:
+async def test_one_run_after_the_other(server: str, settings: Settings) -> None:
     hanging = Hanging(2)
-    async with serve_upstream(hanging) as upstream, talk(live_url) as client:
+    async with serve_upstream(hanging) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(2)
         for message in ({"type": "start"}, {"type": "follow", "run": run}):
@@ -143,9 +143,9 @@ NO_FAN_OUT = "but it must be a whole number from 1 to 1000."
     ],
 )
 async def test_bad_message_is_answered_with_an_error(
-    live_url: str, text: str, error_type: str, sentence: str
+    server: str, text: str, error_type: str, sentence: str
 ) -> None:
-    async with talk(live_url) as client:
+    async with talk(server) as client:
         assert await client.ask(text) == {"type": error_type, "message": sentence}
         assert (await client.ask('{"type": "cancel"}'))["type"] == "not_running"
 
@@ -159,25 +159,25 @@ async def test_bad_message_is_answered_with_an_error(
     ],
 )
 async def test_message_that_closes(
-    live_url: str, message: str | bytes, error_type: str, code: int
+    server: str, message: str | bytes, error_type: str, code: int
 ) -> None:
-    async with talk(live_url) as client:
+    async with talk(server) as client:
         assert (await client.ask(message))["type"] == error_type
         assert await client.close_code() == code
 
 
-async def test_too_many_messages(live_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_messages(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "MESSAGES_PER_SECOND", 0)
-    async with talk(live_url) as client:
+    async with talk(server) as client:
         for _ in range(websocket.MESSAGES_AT_ONCE):
             assert (await client.ask("{}"))["type"] == "bad_request"
         assert (await client.ask("{}"))["type"] == "too_many_messages"
         assert await client.close_code() == 1008
 
 
-async def test_runs_count_against_the_rate_limit(live_url: str, settings: Settings) -> None:
+async def test_runs_count_against_the_rate_limit(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
-    async with serve_upstream(echo) as upstream, talk(live_url) as client:
+    async with serve_upstream(echo) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(1)
         await client.hear_until("done")
@@ -186,7 +186,7 @@ async def test_runs_count_against_the_rate_limit(live_url: str, settings: Settin
             assert refusal["type"] == "rate_limited"
             assert refusal["message"].startswith("One client may ask 1 times in 3600 s.")
     for path in ("/async/api_stream/", f"/async/runs/{run}/"):
-        assert (await asyncio.to_thread(fetch, live_url + path)).status_code == 429
+        assert (await asyncio.to_thread(fetch, server + path)).status_code == 429
 
 
 def test_allowance_grows_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,10 +201,10 @@ def test_allowance_grows_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_idle_connection_is_closed_but_not_during_a_run(
-    live_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held_back = HeldBack(1)
-    async with serve_upstream(held_back) as upstream, talk(live_url) as client:
+    async with serve_upstream(held_back) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         await client.start(1)
         monkeypatch.setattr(websocket, "IDLE_SECONDS", 0.01)
@@ -218,14 +218,14 @@ async def test_idle_connection_is_closed_but_not_during_a_run(
         assert await client.close_code() == 1000
 
 
-async def test_others_follow_a_run_from_its_beginning(live_url: str, settings: Settings) -> None:
+async def test_others_follow_a_run_from_its_beginning(server: str, settings: Settings) -> None:
     held_back = HeldBack(2)
-    async with serve_upstream(held_back) as upstream, talk(live_url) as client:
+    async with serve_upstream(held_back) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(2)
         held_back.let_go[1].set()
         seen = [await client.hear()]
-        async with talk(live_url) as early:
+        async with talk(server) as early:
             await early.say(type="follow", run=run)
             start, first = await early.hear(), await early.hear()
             assert (start["type"], start["count"], start["run"]) == ("start", 2, run)
@@ -233,20 +233,18 @@ async def test_others_follow_a_run_from_its_beginning(live_url: str, settings: S
             held_back.let_go[0].set()
             seen += await client.hear_until("done")
             assert await early.hear_until("done") == seen[1:]
-            async with talk(live_url) as late:
+            async with talk(server) as late:
                 await late.say(type="follow", run=run)
                 assert await late.hear_until("done") == [start, *seen]
 
 
-async def test_who_follows_may_leave_and_hears_of_a_cancel(
-    live_url: str, settings: Settings
-) -> None:
+async def test_who_follows_may_leave_and_hears_of_a_cancel(server: str, settings: Settings) -> None:
     hanging = Hanging(2)
-    async with serve_upstream(hanging) as upstream, talk(live_url) as client:
+    async with serve_upstream(hanging) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(2)
         await hanging.all_in.wait()
-        async with talk(live_url) as other:
+        async with talk(server) as other:
             for _ in range(2):
                 await other.say(type="follow", run=run)
                 assert (await other.hear())["type"] == "start"

@@ -13,9 +13,9 @@ from pytest_django import Settings
 from live import websocket
 from live.run import Report
 from live.websocket import Conversation
+from onloop.testing import serve_process, serve_upstream
 from tests.live.reading import talk
 from tests.live.upstreams import Hanging, echo
-from tests.servers import serve_process, serve_upstream
 
 
 class Endless:
@@ -37,14 +37,14 @@ class Endless:
 
 
 async def test_reader_that_does_not_read_stops_the_reports(
-    live_url: str, monkeypatch: pytest.MonkeyPatch
+    server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     idle, busy = Endless(), Endless()
     sources = iter([idle, busy])
     monkeypatch.setattr(websocket, "shared_run", lambda run, count: next(sources)(run, count))
-    async with talk(live_url, compression=None) as sleeper:
+    async with talk(server, compression=None) as sleeper:
         await sleeper.start(1)
-        async with talk(live_url, compression=None) as reader:
+        async with talk(server, compression=None) as reader:
             await reader.start(1)
             for _ in range(1000):
                 await reader.connection.recv()
@@ -56,14 +56,14 @@ async def test_reader_that_does_not_read_stops_the_reports(
 
 
 async def test_failure_of_the_server_is_logged_and_told(
-    live_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(run: str, count: int) -> AsyncGenerator[Report]:
         yield Report("start", '{"count": 1}')
         raise ZeroDivisionError
 
     monkeypatch.setattr(websocket, "shared_run", broken)
-    async with talk(live_url) as client:
+    async with talk(server) as client:
         await client.start(1)
         assert (await client.hear())["error"] == {
             "type": "internal_error",

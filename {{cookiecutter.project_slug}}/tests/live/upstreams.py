@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.servers import Call
+from onloop.testing import Call
 
 
 def task_id(call: Call) -> int:

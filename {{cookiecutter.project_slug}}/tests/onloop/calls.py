@@ -2,7 +2,7 @@ import socket
 
 from onloop.http.client import http_client
 from onloop.http.origins import origins
-from tests.servers import Call
+from onloop.testing import Call
 
 
 async def get(url: str, *, timeout: float = 30.0, max_bytes: int = 1_000_000) -> bytes:  # noqa: ASYNC109

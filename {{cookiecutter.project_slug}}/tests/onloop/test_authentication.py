@@ -23,7 +23,7 @@ from onloop.asgi.types import Receive, Scope, Send
 from onloop.asgi.websockets import WebSocketRouter
 from onloop.authentication import authenticated, authenticated_websocket
 from onloop.observe.observed import observed
-from tests.servers import serve_app
+from onloop.testing import serve_app
 
 
 @authenticated

@@ -13,8 +13,8 @@ from pytest_django import Settings
 
 from onloop import background
 from onloop.background import BackgroundRefusedError, background_work, run_in_background
+from onloop.testing import serve_process
 from tests.polling import eventually
-from tests.servers import serve_process
 
 APP = "tests.onloop.background_views:application"
 

@@ -15,7 +15,7 @@ from onloop.asgi.bodies import BodyLimits
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
-from tests.servers import serve_app
+from onloop.testing import serve_app
 
 LIMIT = 100_000
 TOO_LARGE = {"type": "body_too_large", "message": f"The body is longer than {LIMIT} bytes."}

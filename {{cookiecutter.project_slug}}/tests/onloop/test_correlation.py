@@ -12,8 +12,8 @@ from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.http.client import http_client
 from onloop.observe.correlation import Correlation, outgoing_headers, trace_headers
+from onloop.testing import Call, serve_app, serve_upstream
 from tests.onloop.handler.exchange import ask
-from tests.servers import Call, serve_app, serve_upstream
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"

@@ -6,9 +6,9 @@ import signal
 import httpx
 import psycopg
 
+from onloop.testing import serve_process
 from tests.polling import eventually
 from tests.proxies import proxy_of
-from tests.servers import serve_process
 
 APP = "tests.onloop.database_views:application"
 

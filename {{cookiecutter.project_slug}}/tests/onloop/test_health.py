@@ -9,9 +9,9 @@ from django.test import AsyncClient
 from pytest_django import Settings
 
 from onloop.probes import health
+from onloop.testing import TLS, fetch, serve_process
 from tests.onloop.calls import closed_port
 from tests.polling import eventually
-from tests.servers import TLS, fetch, serve_process
 
 
 async def test_healthz_asks_no_database() -> None:

@@ -14,8 +14,8 @@ from onloop.http.client import (
     http_client,
     shared_http_client,
 )
+from onloop.testing import Answer, Call, barrier, serve_upstream
 from tests.onloop.calls import closed_port, get, hello
-from tests.servers import Answer, Call, barrier, serve_upstream
 
 pytestmark = pytest.mark.usefixtures("transport")
 

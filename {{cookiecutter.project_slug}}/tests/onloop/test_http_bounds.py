@@ -13,8 +13,8 @@ from onloop.http.client import (
     http_client,
     shared_http_client,
 )
+from onloop.testing import Answer, Call, serve_upstream
 from tests.onloop.calls import get, hello
-from tests.servers import Answer, Call, serve_upstream
 
 
 @pytest.fixture

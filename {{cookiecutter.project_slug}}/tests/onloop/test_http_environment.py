@@ -11,8 +11,8 @@ import pytest
 import trustme
 
 from onloop.http.client import ConnectError, proxy_for
+from onloop.testing import Answer, Call, Upstream, serve_upstream
 from tests.onloop.calls import closed_port, get, hello
-from tests.servers import Answer, Call, Upstream, serve_upstream
 
 pytestmark = pytest.mark.usefixtures("transport")
 

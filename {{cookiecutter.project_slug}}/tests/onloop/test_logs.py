@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from onloop.observe.log_format import formatter
-from tests.servers import fetch, serve_process
+from onloop.testing import fetch, serve_process
 
 
 def lines_of(**environment: str) -> list[str]:

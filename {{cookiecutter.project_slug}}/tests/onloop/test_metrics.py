@@ -22,8 +22,8 @@ from onloop.observe import metrics
 from onloop.observe.metrics import CallDurations, event_loop_lag_measured
 from onloop.observe.observed import observed, observing
 from onloop.probes.metrics import DatabasePools
+from onloop.testing import Call, serve_app, serve_upstream
 from tests.onloop.calls import hello
-from tests.servers import Call, serve_app, serve_upstream
 
 
 @pytest.fixture(autouse=True)

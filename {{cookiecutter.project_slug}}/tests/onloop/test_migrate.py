@@ -8,7 +8,6 @@ import sys
 import psycopg
 
 from onloop.management.commands.migrate import LOCK
-from tests.servers import PROJECT
 
 OTHER_DATABASE = """
 import sys, django
@@ -24,7 +23,6 @@ call_command("migrate", "contenttypes", "--no-color", *sys.argv[1:])
 def migrate(url: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-u", *arguments],
-        cwd=PROJECT,
         env=os.environ | {"DATABASE_URL": url},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

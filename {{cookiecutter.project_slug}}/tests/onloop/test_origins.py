@@ -16,8 +16,8 @@ from onloop.http.client import (
     shared_http_client,
 )
 from onloop.http.origins import origin_of
+from onloop.testing import Call, serve_upstream
 from tests.onloop.calls import circuits, closed_port, hello
-from tests.servers import Call, serve_upstream
 
 
 async def get(url: str, *, timeout: float = 30) -> bytes:  # noqa: ASYNC109

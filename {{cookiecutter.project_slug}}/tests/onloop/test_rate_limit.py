@@ -10,10 +10,10 @@ from pytest_django import Settings
 from onloop import rate_limit
 from onloop.rate_limit import client_at, count
 from onloop.redis import shared_redis
+from onloop.testing import serve_process
 from tests.onloop.calls import closed_port
 from tests.polling import eventually
 from tests.proxies import proxy_of
-from tests.servers import serve_process
 
 APP = "tests.onloop.limited_views:application"
 

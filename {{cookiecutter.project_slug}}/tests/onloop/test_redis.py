@@ -11,8 +11,8 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from onloop.redis import redis_client, redis_required
+from onloop.testing import serve_process
 from tests.proxies import proxy_of
-from tests.servers import serve_process
 
 APP = "tests.onloop.redis_views:application"
 PATHS = ("/client/", "/cache/", "/layer/")

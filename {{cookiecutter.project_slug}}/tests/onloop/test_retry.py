@@ -17,8 +17,8 @@ from onloop.http.client import (
     HTTPClientError,
 )
 from onloop.http.retry import retried
+from onloop.testing import Answer, Call, serve_upstream
 from tests.onloop.calls import closed_port, get, hello
-from tests.servers import Answer, Call, serve_upstream
 
 pytestmark = pytest.mark.usefixtures("transport")
 

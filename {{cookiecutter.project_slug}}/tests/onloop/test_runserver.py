@@ -15,7 +15,7 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from onloop.server import OPTIONS
-from tests.servers import PROJECT, fetch
+from onloop.testing import fetch
 
 
 @pytest.fixture
@@ -51,7 +51,6 @@ def test_serves_until_interrupted(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, "manage.py", "runserver", "--noreload", str(port)],
-        cwd=PROJECT,
         env=os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3", "DEBUG": "true"},
         stderr=subprocess.PIPE,
         text=True,

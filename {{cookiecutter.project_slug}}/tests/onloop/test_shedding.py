@@ -12,7 +12,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.shedding import LoadShedding
 from onloop.asgi.types import Receive, Scope, Send
-from tests.servers import serve_app
+from onloop.testing import serve_app
 
 LIMIT = 3
 

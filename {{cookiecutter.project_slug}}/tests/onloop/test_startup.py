@@ -6,8 +6,8 @@ from pytest_django import Settings
 
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.startup import checked_project
+from onloop.testing import serve_process
 from tests.onloop.test_lifespan import Server
-from tests.servers import serve_process
 
 MANIFEST_STORAGE = {"staticfiles": {"BACKEND": "onloop.static.StaticFilesStorage"}}
 REFUSED = "tests.onloop.url_confs.refused"

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import httpx
 
-from tests.servers import serve_process
+from onloop.testing import serve_process
 
 STREAMS = 20
 

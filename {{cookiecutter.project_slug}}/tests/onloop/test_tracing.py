@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.servers import Call, fetch, serve_process, serve_upstream
+from onloop.testing import Call, fetch, serve_process, serve_upstream
 
 FAN_OUT = 3
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"

@@ -19,9 +19,9 @@ from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.asgi.websockets import WebSocketRouter, installed_routes, is_allowed
 from onloop.observe.observed import observed
+from onloop.testing import serve_app
 from tests.onloop.handler.exchange import access_log
 from tests.polling import eventually
-from tests.servers import serve_app
 
 
 async def who(scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,8 +15,8 @@ from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.observe.access_log import log_access
 from onloop.observe.exchange import Exchange, Observation
+from onloop.testing import serve_app
 from tests.onloop.handler import exchange as client
-from tests.servers import serve_app
 
 type Serve = Callable[..., EventLoopASGIHandler]
 

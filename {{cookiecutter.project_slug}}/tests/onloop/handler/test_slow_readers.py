@@ -23,8 +23,8 @@ from pytest_django import Settings
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
+from onloop.testing import fetch, serve_app, serve_process
 from tests.onloop.handler.exchange import ask
-from tests.servers import fetch, serve_app, serve_process
 
 LARGE = b"x" * 2**24  # More than the system takes without a reader.
 CLIENTS = 4  # More than there are threads or connections.

@@ -15,8 +15,8 @@ from pytest_django import Settings
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
+from onloop.testing import serve_app
 from tests.onloop.handler.exchange import Exchange, ask
-from tests.servers import serve_app
 
 THREADS = 2  # As settings.SYNC_THREADS is for these tests.
 

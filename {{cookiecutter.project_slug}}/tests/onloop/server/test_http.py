@@ -18,7 +18,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.server import connection
-from tests.servers import serve_app
+from onloop.testing import serve_app
 
 LARGE = 8 * 1024 * 1024
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"

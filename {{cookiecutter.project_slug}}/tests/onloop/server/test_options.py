@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
+from onloop.testing import fetch, serve_app, serve_process
 from tests.onloop.server.frames import HANDSHAKE
-from tests.servers import fetch, serve_app, serve_process
 
 last_path: ContextVar[str] = ContextVar("last_path", default="none")
 

@@ -19,8 +19,8 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.server import connection, websocket
+from onloop.testing import serve_app
 from tests.onloop.server.frames import CLOSE, HANDSHAKE, NO_MASK, PING, PONG, TEXT
-from tests.servers import serve_app
 
 TEN_MEGABYTES = b"\x81\xff" + (10_000_000).to_bytes(8) + NO_MASK + b"x" * 10_000_000
 LARGE = "x" * 1024 * 1024

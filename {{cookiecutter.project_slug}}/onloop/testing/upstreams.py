@@ -1,27 +1,14 @@
-"""Real servers for tests: upstreams whose every byte a test writes, and uvicorn."""
+"""Upstreams: real HTTP servers on free ports, every byte of whose answers a test writes."""
 
 import asyncio
 import contextlib
-import os
 import socket
 import ssl
 import struct
-import subprocess
-import sys
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import httpx
-import uvicorn
-
-from onloop.server import APPLICATION, OPTIONS
-
-PROJECT = Path(__file__).resolve().parent.parent
-# Reading the certificates takes longer than most tests: once for all of their clients.
-TLS = httpx.create_ssl_context()
+import pytest_asyncio
 
 
 @dataclass
@@ -34,18 +21,22 @@ class Call:
 
     @property
     def target(self) -> str:
+        """The path with its query."""
         return self.head.split(" ")[1]
 
     @property
     def headers(self) -> dict[str, str]:
+        """The headers, by lower-case names."""
         lines = self.head.split("\r\n")[1:-2]
         return {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
 
     async def reply(self, body: bytes = b"{}", status: str = "200 OK", *headers: str) -> None:
+        """Send a whole response."""
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
         await self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     async def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
         self.writer.write(data)
         await self.writer.drain()
 
@@ -66,7 +57,7 @@ type Answer = Callable[[Call], Awaitable[None]]
 
 @dataclass
 class Upstream:
-    """A server that answers each request by awaiting ``answer``; what happened to it is counted."""
+    """A server that answers each request by awaiting `answer`, and counts calls and connections."""
 
     answer: Answer
     url: str = ""
@@ -114,7 +105,7 @@ class Upstream:
 async def serve_upstream(
     answer: Answer, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Upstream]:
-    """Serve on a free port; ``answer`` writes what the client receives."""
+    """Serve on a free port; `answer` writes what the client receives."""
     upstream = Upstream(answer)
     server = await asyncio.start_server(upstream, "127.0.0.1", 0, ssl=tls, backlog=2048)
     port = server.sockets[0].getsockname()[1]
@@ -129,7 +120,7 @@ async def serve_upstream(
 
 
 def barrier(count: int, reply: Answer) -> Answer:
-    """Answer nobody until ``count`` calls are in; then all of them, the last that came first."""
+    """Return an answer that waits for `count` calls, and replies to the latest of them first."""
     waiting: list[Call] = []
     all_in = asyncio.Event()
 
@@ -146,61 +137,12 @@ def barrier(count: int, reply: Answer) -> Answer:
     return answer
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.start_ended = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        finally:
-            self.start_ended.set()
+async def _empty_object(call: Call) -> None:
+    await call.reply()
 
 
-@contextlib.contextmanager
-def serve_app(app: Any, **options: Any) -> Iterator[str]:
-    """Serve an ASGI application by uvicorn in a thread, its lifespan included; yield its URL."""
-    config = uvicorn.Config(app, log_config=None, **OPTIONS | options)
-    server = _Server(config)
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        server.start_ended.wait()
-        try:
-            assert server.started, "The application did not start."
-            scheme = "https" if config.is_ssl else "http"
-            yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@contextlib.contextmanager
-def serve_process(
-    *options: str, app: str = APPLICATION, **environment: str
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Serve the project by uvicorn in a process of its own; yield it and its URL."""
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        command = [sys.executable, "-m", "onloop.server", app]
-        server = subprocess.Popen(
-            [*command, "--fd", str(listener.fileno()), *options],
-            cwd=PROJECT,
-            env=os.environ | environment,
-            pass_fds=[listener.fileno()],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    try:
-        yield server, url
-    finally:
-        server.terminate()
-        server.wait()
-        if server.stderr:
-            server.stderr.close()
-
-
-def fetch(url: str) -> httpx.Response:
-    """Return the answer to `GET url`, from a server that may still be starting."""
-    return httpx.get(url, timeout=60, verify=TLS)
+@pytest_asyncio.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    """A server on a free port; it answers `{}` until the test sets its `answer`."""
+    async with serve_upstream(_empty_object) as upstream:
+        yield upstream

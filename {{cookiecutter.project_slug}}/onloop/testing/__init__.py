@@ -1,0 +1,38 @@
+"""Fixtures for the tests of a project, as a pytest plugin of real servers.
+
+Put `pytest_plugins = ["onloop.testing"]` into the conftest.py beside `manage.py` or at the top of
+the tests. It needs pytest, pytest-asyncio and pytest-django, and brings these fixtures:
+
+* `upstream`: a server on a free port whose answers the test writes (`Upstream`, `Call`);
+* `server`: the URL of the project, served by a real uvicorn for all tests;
+* `hops`: what left the event loop for a thread, so `assert not hops`.
+
+Each test starts with closed circuits and unused rate limits, and without the shell's proxies.
+"""
+
+from onloop.testing.hop_counter import hops
+from onloop.testing.isolation import (
+    _no_proxy,
+    _nothing_counted_of_any_client,
+    _nothing_known_of_any_origin,
+)
+from onloop.testing.servers import TLS, fetch, serve_app, serve_process, server
+from onloop.testing.upstreams import Answer, Call, Upstream, barrier, serve_upstream, upstream
+
+__all__ = [
+    "TLS",
+    "Answer",
+    "Call",
+    "Upstream",
+    "_no_proxy",
+    "_nothing_counted_of_any_client",
+    "_nothing_known_of_any_origin",
+    "barrier",
+    "fetch",
+    "hops",
+    "serve_app",
+    "serve_process",
+    "serve_upstream",
+    "server",
+    "upstream",
+]

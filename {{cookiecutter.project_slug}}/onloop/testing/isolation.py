@@ -1,0 +1,25 @@
+"""Isolation: no test sees what another one left in this process, or the proxies of a shell."""
+
+import pytest
+
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known_of_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close all circuits, and forget the latencies that hedging goes by."""
+    monkeypatch.setattr("onloop.http.origins._origins", {})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted_of_any_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the requests that rate limits have counted."""
+    monkeypatch.setattr("onloop.rate_limit._full", {})
+    monkeypatch.setattr("onloop.rate_limit._redis_away_until", 0.0)

@@ -1,0 +1,95 @@
+"""The project, served by a real uvicorn: in a thread of the tests or in a process of its own."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from django.utils.module_loading import import_string
+
+from onloop.server import APPLICATION, OPTIONS
+
+# Reading the certificates takes longer than most tests: once for all of their clients.
+TLS = httpx.create_ssl_context()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.start_ended = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.start_ended.set()
+
+
+@contextlib.contextmanager
+def serve_app(app: Any, **options: Any) -> Iterator[str]:
+    """Serve an ASGI application by uvicorn in a thread, its lifespan included; yield its URL.
+
+    Raises:
+        RuntimeError: the application did not start.
+    """
+    config = uvicorn.Config(app, log_config=None, **OPTIONS | options)
+    server = _Server(config)
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        server.start_ended.wait()
+        try:
+            if not server.started:
+                raise RuntimeError("The application did not start; its log says why.")
+            scheme = "https" if config.is_ssl else "http"
+            yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextlib.contextmanager
+def serve_process(
+    *options: str, app: str = APPLICATION, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve an application by uvicorn in a process of its own; yield the process and its URL.
+
+    `options` are uvicorn's. It runs in the current directory, with `environment` added to the
+    environment of the tests.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        command = [sys.executable, "-m", "onloop.server", app]
+        server = subprocess.Popen(  # noqa: S603 - the interpreter of the tests
+            [*command, "--fd", str(listener.fileno()), *options],
+            env=os.environ | environment,
+            pass_fds=[listener.fileno()],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    try:
+        yield server, url
+    finally:
+        server.terminate()
+        server.wait()
+        if server.stderr:
+            server.stderr.close()
+
+
+def fetch(url: str) -> httpx.Response:
+    """Return the response to `GET url`, from a server that may still be starting."""
+    return httpx.get(url, timeout=60, verify=TLS)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of the project, served by one real uvicorn for all tests."""
+    with serve_app(import_string(APPLICATION.replace(":", "."))) as url:
+        yield url
