@@ -10,6 +10,6 @@ from benchmarks.contenders import probes
 project = import_module("config.asgi")
 application = project.ProtocolRouter(
     http=project.BodyLimits(project.EventLoopASGIHandler(), project.settings.MAX_BODY_BYTES),
-    lifespan=project.Lifespan(project.shared_http_client, project.garbage_collected_lightly),
+    lifespan=project.Lifespan(project.shared_http_client, project.tuned_gc),
 )
 import_module("config.urls").urlpatterns.extend(probes.urlpatterns)

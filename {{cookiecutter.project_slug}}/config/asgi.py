@@ -24,9 +24,9 @@ from onloop.asgi.startup import checked_project
 from onloop.asgi.websockets import WebSocketRouter, installed_routes
 from onloop.background import background_work
 from onloop.database import database_pools
-from onloop.gc import garbage_collected_lightly
+from onloop.gc import tuned_gc
 from onloop.http.client import shared_http_client
-from onloop.observe.observed import observed, observing
+from onloop.observe.observed import observed, telemetry
 from onloop.redis import shared_redis
 
 application = ProtocolRouter(
@@ -34,11 +34,11 @@ application = ProtocolRouter(
     websocket=observed(WebSocketRouter(installed_routes())),
     lifespan=Lifespan(
         checked_project,
-        observing,
+        telemetry,
         database_pools,
         shared_redis,
         shared_http_client,
         background_work,
-        garbage_collected_lightly,
+        tuned_gc,
     ),
 )

@@ -270,7 +270,7 @@ TRACING = env.tracing("OTEL_EXPORTER_OTLP_ENDPOINT")
 # `DATA_UPLOAD_MAX_MEMORY_SIZE`, 2.5 MB.
 MAX_BODY_BYTES = env.whole_number("MAX_BODY_BYTES", 10 * 1024 * 1024, least=1, most=1024**4)
 # Requests that are received and wait for their answer; further ones get 503. 0: no limit.
-MAX_REQUESTS_IN_WORK = env.whole_number("MAX_REQUESTS_IN_WORK", 0, least=0, most=1_000_000)
+MAX_PENDING_REQUESTS = env.whole_number("MAX_PENDING_REQUESTS", 0, least=0, most=1_000_000)
 # Threads for sync views and the ORM; further requests wait for one.
 SYNC_THREADS = env.whole_number("SYNC_THREADS", 64, least=1, most=1000)
 # Background tasks; further ones are rejected.

@@ -16,7 +16,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any
 
-from onloop.asgi.threads import ThreadOfOwn
+from onloop.asgi.threads import OwnThread
 from onloop.conf import settings
 
 DRAIN_SECONDS = 8.0  # Less than the lifespan's own limit, so that what it closes next is closed.
@@ -51,7 +51,7 @@ class Background:
 
     async def _run(self, name: str, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
         try:
-            async with ThreadOfOwn(self._threads):
+            async with OwnThread(self._threads):
                 await work()
         except Exception:
             logger.exception("%s failed in the background.", name)

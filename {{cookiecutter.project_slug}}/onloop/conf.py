@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 DEFAULTS: dict[str, Any] = {
     # asgi: threads for sync code, and requests that are received and wait for their answer
     "SYNC_THREADS": 64,
-    "MAX_REQUESTS_IN_WORK": 0,  # No limit.
+    "MAX_PENDING_REQUESTS": 0,  # No limit.
     "PORT": 8000,
     # observe
     "METRICS": False,

@@ -9,14 +9,15 @@ YOUNG_COLLECTIONS = 1
 
 
 @asynccontextmanager
-async def garbage_collected_lightly() -> AsyncIterator[None]:
+async def tuned_gc() -> AsyncIterator[None]:
     """Make collections few and short. A resource of the lifespan.
 
     A full collection visits each object of Django and the project, and holds up the event loop
-    meanwhile: with all that is loaded by now frozen it is short, and so are the slowest answers.
-    A young one is begun for each 2,000 new objects by default, which is what a few requests in work
-    hold; those that outlive it are garbage soon, as a request of Django refers to itself: so there
-    are fewer young ones, and what survived them is looked at before much of it has piled up.
+    meanwhile. What is loaded by now is frozen, so collections skip it.
+
+    CPython starts a young collection every 2,000 allocations. A few concurrent requests hold that
+    many, survive, and become garbage later, because a Django request refers to itself. Fewer young
+    collections, each followed soon by an older one, cost less.
     https://docs.python.org/3/library/gc.html#gc.set_threshold
     """
     usual = gc.get_threshold()

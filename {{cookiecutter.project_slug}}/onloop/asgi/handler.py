@@ -30,7 +30,7 @@ from onloop.asgi import errors
 from onloop.asgi.middleware import import_middleware
 from onloop.asgi.routing import set_route
 from onloop.asgi.thread_pool import SyncThreads
-from onloop.asgi.threads import RequestThread, ThreadOfOwn, caller_has_chosen, request_thread
+from onloop.asgi.threads import OwnThread, RequestThread, caller_has_chosen, request_thread
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.conf import settings
 
@@ -96,7 +96,7 @@ class EventLoopASGIHandler(ASGIHandler):
         if caller_has_chosen():
             await super().__call__(scope, receive, send)
             return
-        async with ThreadOfOwn(self._threads):
+        async with OwnThread(self._threads):
             await super().__call__(scope, receive, send)
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:

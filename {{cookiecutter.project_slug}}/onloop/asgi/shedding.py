@@ -1,4 +1,4 @@
-"""Load shedding: a server with more work than it can do says so at once, and does the rest well.
+"""Load shedding: an overloaded server rejects requests immediately, and serves the rest well.
 
 https://sre.google/sre-book/addressing-cascading-failures/
 """
@@ -16,23 +16,23 @@ RETRY_AFTER = b"1"
 
 
 class LoadShedding:
-    """ASGI middleware: answers 503 with `Retry-After` while `limit` requests are in work.
+    """ASGI middleware: answers 503 with `Retry-After` while `limit` requests are pending.
 
-    A request is in work from the end of its body until its answer begins. So clients that send
-    slowly do not count, nor do open streams, idle connections and WebSockets. What orchestrators
-    ask is always answered.
+    A request is pending from the end of its body until its answer begins. So clients that send
+    slowly do not count, nor do open streams, idle connections and WebSockets. Probes are always
+    served.
     """
 
     def __init__(self, app: Application, limit: int) -> None:
         self.app = app
         self.limit = limit
-        self.in_work = 0
+        self.pending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in EXEMPT:
             await self.app(scope, receive, send)
             return
-        if self.in_work >= self.limit:
+        if self.pending >= self.limit:
             await _overloaded().answer(send)
             return
         work = _Work(self, receive, send)
@@ -56,11 +56,11 @@ class _Work:
         self._counts = False
 
     def begin(self) -> None:
-        self._shedding.in_work += 1
+        self._shedding.pending += 1
         self._counts = True
 
     def end(self) -> None:
-        self._shedding.in_work -= self._counts
+        self._shedding.pending -= self._counts
         self._counts = False
 
     async def receive(self) -> Mapping[str, Any]:
@@ -71,7 +71,7 @@ class _Work:
         """
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):
-            if self._shedding.in_work >= self._shedding.limit:
+            if self._shedding.pending >= self._shedding.limit:
                 raise _overloaded()
             self.begin()
         return message

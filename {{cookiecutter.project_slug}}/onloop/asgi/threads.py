@@ -108,10 +108,10 @@ class RequestThread(Executor):
             return True
 
 
-class ThreadOfOwn(ThreadSensitiveContext):
+class OwnThread(ThreadSensitiveContext):
     """A block whose synchronous code runs on one thread of `pool`, given back at its end::
 
-        async with ThreadOfOwn(pool):
+        async with OwnThread(pool):
             await User.objects.acount()
 
     With the thread go the database connections that were opened on it. A task that outlives the
@@ -136,7 +136,7 @@ class ThreadOfOwn(ThreadSensitiveContext):
 def request_thread() -> RequestThread | None:
     """The thread of the current request, or None if a caller of the handler has chosen one."""
     context = SyncToAsync.thread_sensitive_context.get(None)
-    return context.thread if isinstance(context, ThreadOfOwn) else None
+    return context.thread if isinstance(context, OwnThread) else None
 
 
 def caller_has_chosen() -> bool:
@@ -146,7 +146,7 @@ def caller_has_chosen() -> bool:
     the last one of its connection: https://github.com/python/cpython/issues/140947
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
-    if context is not None and not isinstance(context, ThreadOfOwn):
+    if context is not None and not isinstance(context, OwnThread):
         return True
     return getattr(AsyncToSync.executors, "current", None) is not None
 

@@ -61,7 +61,7 @@ class Exchange:
         self.complete |= failed
 
 
-class Observation:
+class ExchangeMiddleware:
     """ASGI middleware: tells `observers` of each exchange when it has ended."""
 
     def __init__(self, app: Application, *observers: Observer) -> None:

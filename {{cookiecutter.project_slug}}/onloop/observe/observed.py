@@ -11,18 +11,18 @@ from onloop.asgi.types import Application
 from onloop.conf import settings
 from onloop.observe.access_log import log_access
 from onloop.observe.correlation import Correlation
-from onloop.observe.exchange import Observation
+from onloop.observe.exchange import ExchangeMiddleware
 from onloop.observe.metrics import InFlight, event_loop_lag_measured, measure_request
 
 
 def observed(app: Application) -> Application:
     """Return `app` with an id, a trace and an access log, with metrics and with load shedding."""
-    if settings.MAX_REQUESTS_IN_WORK:
-        app = LoadShedding(app, settings.MAX_REQUESTS_IN_WORK)
+    if settings.MAX_PENDING_REQUESTS:
+        app = LoadShedding(app, settings.MAX_PENDING_REQUESTS)
     if settings.METRICS:
-        app = InFlight(Observation(app, log_access, measure_request))
+        app = InFlight(ExchangeMiddleware(app, log_access, measure_request))
     else:
-        app = Observation(app, log_access)
+        app = ExchangeMiddleware(app, log_access)
     if settings.TRACING:
         # OpenTelemetry is an extra: without it nothing of it is imported.
         from onloop.observe.tracing import traced, tracer_provider
@@ -32,8 +32,8 @@ def observed(app: Application) -> Application:
 
 
 @asynccontextmanager
-async def observing() -> AsyncIterator[None]:
-    """Keep up what `observed()` needs besides requests. A resource of the lifespan."""
+async def telemetry() -> AsyncIterator[None]:
+    """Run what `observed()` needs besides requests. A resource of the lifespan."""
     async with AsyncExitStack() as stack:
         if settings.TRACING:
             from onloop.observe.tracing import spans_exported

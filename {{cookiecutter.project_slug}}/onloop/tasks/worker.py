@@ -25,7 +25,7 @@ from django.tasks.signals import task_enqueued, task_finished, task_started
 from django.utils.crypto import get_random_string
 
 from onloop.asgi.lifespan import stopping
-from onloop.asgi.threads import ThreadOfOwn
+from onloop.asgi.threads import OwnThread
 from onloop.conf import settings
 from onloop.database import DatabaseThread
 from onloop.tasks.attempts import (
@@ -142,7 +142,7 @@ class Worker:
         return jobs
 
     async def _run(self, job: Job) -> None:
-        async with ThreadOfOwn(self._threads):
+        async with OwnThread(self._threads):
             await self._attempt(job)
 
     async def _attempt(self, job: Job) -> None:

@@ -268,7 +268,7 @@ def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_LEVEL", "verbose", "debug or info or warning or error"),
         ("METRICS", "prometheus", "true or false"),
         ("MAX_BODY_BYTES", "0", "a whole number from 1 to 1099511627776"),
-        ("MAX_REQUESTS_IN_WORK", "-1", "a whole number from 0 to 1000000"),
+        ("MAX_PENDING_REQUESTS", "-1", "a whole number from 0 to 1000000"),
         ("JOBS_BACKEND", "celery", "database or rq"),
         ("JOBS_EMBEDDED", "here", "true or false"),
         ("JOBS_CONCURRENCY", "0", "a whole number from 1 to 1000"),

@@ -2,7 +2,7 @@
 
 import gc
 
-from onloop.gc import NEW_OBJECTS, YOUNG_COLLECTIONS, garbage_collected_lightly
+from onloop.gc import NEW_OBJECTS, YOUNG_COLLECTIONS, tuned_gc
 
 
 async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
@@ -10,7 +10,7 @@ async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
         """Stands for what a process loads at its start."""
 
     loaded = [Loaded()]
-    async with garbage_collected_lightly():
+    async with tuned_gc():
         assert gc.get_freeze_count() > 0
         assert not any(item is loaded for item in gc.get_objects())
 
@@ -20,7 +20,7 @@ async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
 
 async def test_collections_are_rare_until_the_end() -> None:
     usual = gc.get_threshold()
-    async with garbage_collected_lightly():
+    async with tuned_gc():
         assert gc.get_threshold() == (NEW_OBJECTS, YOUNG_COLLECTIONS, usual[2])
 
     assert gc.get_threshold() == usual

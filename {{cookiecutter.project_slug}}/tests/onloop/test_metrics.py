@@ -20,7 +20,7 @@ from onloop.http.client import CallTimeoutError, http_client, shared_http_client
 from onloop.http.origins import origin_of
 from onloop.observe import metrics
 from onloop.observe.metrics import CallDurations, event_loop_lag_measured
-from onloop.observe.observed import observed, observing
+from onloop.observe.observed import observed, telemetry
 from onloop.probes.metrics import DatabasePools
 from onloop.testing import Call, serve_app, serve_upstream
 from tests.onloop.calls import hello
@@ -36,7 +36,7 @@ def _metrics_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 def url() -> Iterator[str]:
     """The URL of the project, served with metrics."""
     app = ProtocolRouter(
-        http=observed(EventLoopASGIHandler()), lifespan=Lifespan(observing, shared_http_client)
+        http=observed(EventLoopASGIHandler()), lifespan=Lifespan(telemetry, shared_http_client)
     )
     with serve_app(app) as url:
         yield url

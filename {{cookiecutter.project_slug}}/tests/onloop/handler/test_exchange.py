@@ -16,6 +16,7 @@ from onloop.asgi.types import Receive, Scope, Send
 from onloop.observe.access_log import log_access
 from onloop.observe.exchange import Exchange, Observation
 from onloop.testing import serve_app
+from onloop.observe.exchange import Exchange, ExchangeMiddleware
 from tests.onloop.handler import exchange as client
 
 type Serve = Callable[..., EventLoopASGIHandler]
@@ -30,7 +31,7 @@ async def test_answer_is_seen_with_its_route(serve: Serve) -> None:
         return HttpResponse("hello", status=201)
 
     seen: list[Exchange] = []
-    await client.ask(Observation(serve(view), seen.append), "/view/?secret=1", method="HEAD")
+    await client.ask(ExchangeMiddleware(serve(view), seen.append), "/view/?secret=1", method="HEAD")
 
     assert [facts(exchange) for exchange in seen] == [("HEAD", "view/", 201, True)]
     assert seen[0].seconds > 0
@@ -38,7 +39,7 @@ async def test_answer_is_seen_with_its_route(serve: Serve) -> None:
 
 async def test_url_without_a_view_has_no_route(serve: Serve) -> None:
     seen: list[Exchange] = []
-    await client.ask(Observation(serve(lambda request: None), seen.append), "/none")
+    await client.ask(ExchangeMiddleware(serve(lambda request: None), seen.append), "/none")
 
     assert facts(seen[0]) == ("GET", "unmatched", 404, True)
 
@@ -54,7 +55,7 @@ async def test_stream_is_seen_at_its_end(serve: Serve) -> None:
         return StreamingHttpResponse(chunks())
 
     seen: list[Exchange] = []
-    stream = client.Exchange(Observation(serve(view), seen.append), "/view/")
+    stream = client.Exchange(ExchangeMiddleware(serve(view), seen.append), "/view/")
     assert await stream.chunk() == b"first"
     assert not seen
     end.set()
@@ -72,7 +73,7 @@ async def test_client_that_leaves_is_seen(serve: Serve) -> None:
         return HttpResponse("never")
 
     seen: list[Exchange] = []
-    request = client.Exchange(Observation(serve(view), seen.append), "/view/")
+    request = client.Exchange(ExchangeMiddleware(serve(view), seen.append), "/view/")
     await begun.wait()
     request.disconnect()
     await request.task
@@ -89,7 +90,7 @@ async def test_client_that_leaves_a_stream_is_seen(serve: Serve) -> None:
         return StreamingHttpResponse(chunks())
 
     seen: list[Exchange] = []
-    stream = client.Exchange(Observation(serve(view), seen.append), "/view/")
+    stream = client.Exchange(ExchangeMiddleware(serve(view), seen.append), "/view/")
     await stream.chunk()
     stream.disconnect()
     await stream.task
@@ -103,7 +104,7 @@ async def test_exception_is_seen_and_raised() -> None:
 
     seen: list[Exchange] = []
     with pytest.raises(RuntimeError, match="broken"):
-        await client.ask(Observation(broken, seen.append), "/")
+        await client.ask(ExchangeMiddleware(broken, seen.append), "/")
 
     assert facts(seen[0]) == ("GET", "unmatched", 500, True)
 
@@ -125,7 +126,7 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def test_websockets_are_seen() -> None:
     seen: list[Exchange] = []
-    app = ProtocolRouter(websocket=Observation(chat, seen.append), lifespan=Lifespan())
+    app = ProtocolRouter(websocket=ExchangeMiddleware(chat, seen.append), lifespan=Lifespan())
     with serve_app(app) as url:
         url = url.replace("http", "ws")
         async with connect(f"{url}/accepted") as websocket:

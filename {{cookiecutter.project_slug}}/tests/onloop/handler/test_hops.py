@@ -70,7 +70,7 @@ async def test_nor_does_what_operators_see_of_it(
 ) -> None:
     """A request id, an access log, metrics, load shedding and a recorded trace."""
     settings.METRICS = True
-    settings.MAX_REQUESTS_IN_WORK = 10
+    settings.MAX_PENDING_REQUESTS = 10
     spans = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))
