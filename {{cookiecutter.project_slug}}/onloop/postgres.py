@@ -45,7 +45,8 @@ def check_connection(connection: BoundedConnection) -> None:
     All that wait in the pool are then replaced: what took one of them took the others with it, and
     the pool waits longer after each one that it finds lost by itself.
     """
-    pool: Any = connection._pool
+    # psycopg_pool passes its check nothing else that leads to the pool.
+    pool: Any = connection._pool  # noqa: SLF001
     connection.seconds = CHECK_SECONDS
     try:
         ConnectionPool.check_connection(connection)

@@ -25,6 +25,7 @@ from django.urls import get_resolver, get_urlconf
 from django.utils.log import log_response, request_logger
 from django.views import defaults
 
+from onloop.asgi._django import has_exception_middleware, is_logged, with_globals
 from onloop.conf import settings
 
 DEFAULT_VIEWS = {
@@ -35,13 +36,6 @@ DEFAULT_VIEWS = {
 }
 # Handlers that write to a file or a queue. All others may wait for another machine.
 LOCAL_LOG_HANDLERS = (logging.StreamHandler, logging.NullHandler, logging.handlers.QueueHandler)
-
-
-def with_globals[F: Callable[..., Any]](function: F, **names: object) -> F:
-    """Return a copy of `function` that finds `names` where it looks for its module's."""
-    return FunctionType(  # type: ignore[return-value]
-        function.__code__, {**function.__globals__, **names}, argdefs=function.__defaults__
-    )
 
 
 def sync_to_async(
@@ -63,20 +57,15 @@ def sync_to_async(
     return call
 
 
-def on_the_event_loop[F: Callable[..., Any]](function: F) -> F:
-    """Return a copy of Django's `function` that uses the sync_to_async() above."""
-    return with_globals(function, sync_to_async=sync_to_async)
-
-
 def process_exception_may_wait(method: Any, *args: object) -> bool:
-    return bool(method.__self__._exception_middleware)
+    return has_exception_middleware(method.__self__)
 
 
 def log_response_may_wait(
     function: object, *args: object, response: HttpResponseBase, **kwargs: object
 ) -> bool:
     level = logging.ERROR if response.status_code >= 500 else logging.WARNING
-    return not hasattr(response, "_has_been_logged") and log_may_wait(request_logger, level)
+    return not is_logged(response) and log_may_wait(request_logger, level)
 
 
 def error_page_may_wait(function: object, request: HttpRequest, error: Exception) -> bool:
@@ -152,4 +141,6 @@ MAY_WAIT: dict[Any, Callable[..., bool]] = {
     log_response: log_response_may_wait,
     exception.response_for_exception: error_page_may_wait,
 }
-convert_exception_to_response = on_the_event_loop(exception.convert_exception_to_response)
+convert_exception_to_response = with_globals(
+    exception.convert_exception_to_response, sync_to_async=sync_to_async
+)

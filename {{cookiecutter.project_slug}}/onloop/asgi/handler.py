@@ -21,12 +21,11 @@ from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefi
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 from django.dispatch import Signal
-from django.dispatch.dispatcher import _run_parallel  # type: ignore[attr-defined]
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, set_script_prefix
 
-from onloop.asgi import errors
+from onloop.asgi import _django, errors
 from onloop.asgi.middleware import import_middleware
 from onloop.asgi.routing import set_route
 from onloop.asgi.thread_pool import SyncThreads
@@ -37,10 +36,15 @@ from onloop.conf import settings
 # Django's own receivers of request_started and request_finished. Two are about the database
 # connections of the request's thread: without a thread they have nothing to do. Two are about the
 # request's context, and do not wait, except for caches that a thread has opened.
-INLINE_RECEIVERS = {close_caches, base.reset_urlconf}
+INLINE_RECEIVERS: set[Callable[..., None]] = {close_caches, base.reset_urlconf}
 DJANGO_RECEIVERS = {reset_queries, close_old_connections} | INLINE_RECEIVERS
 
 
+@_django.handler_calling(
+    import_string=import_middleware,
+    convert_exception_to_response=errors.convert_exception_to_response,
+    sync_to_async=errors.sync_to_async,
+)
 class EventLoopASGIHandler(ASGIHandler):
     """An ASGIHandler that uses a thread for synchronous code only.
 
@@ -53,20 +57,6 @@ class EventLoopASGIHandler(ASGIHandler):
         self._threads = SyncThreads(settings.SYNC_THREADS)
         self._has_sync_middleware = False
         super().__init__()
-
-    # BaseHandler.load_middleware() has no hook between a name in settings.MIDDLEWARE and the class
-    # it imports, and the names must stay Django's own: system checks and packages compare them.
-    # Nor is there one where errors are answered. So these are Django's functions with other
-    # functions to call, and nothing global is patched.
-    load_middleware = errors.with_globals(
-        base.BaseHandler.load_middleware,
-        import_string=import_middleware,
-        convert_exception_to_response=errors.convert_exception_to_response,
-    )
-    get_response_async = errors.on_the_event_loop(base.BaseHandler.get_response_async)
-    _get_response_async = errors.on_the_event_loop(
-        base.BaseHandler._get_response_async  # type: ignore[attr-defined]
-    )
 
     def adapt_method_mode(
         self,
@@ -164,13 +154,13 @@ class EventLoopASGIHandler(ASGIHandler):
         await super().send_response(response, send)
 
     def has_foreign_receivers(self, signal: Signal) -> bool:
-        sync_receivers, _ = signal._live_receivers(self.__class__)
+        sync_receivers, _ = _django.receivers(signal, self.__class__)
         return not DJANGO_RECEIVERS.issuperset(sync_receivers)
 
     async def send_signal(self, signal: Signal, **named: object) -> None:
         """Signal.asend(), but without a thread unless a receiver needs one."""
         thread = request_thread()
-        sync_receivers, async_receivers = signal._live_receivers(self.__class__)
+        sync_receivers, async_receivers = _django.receivers(signal, self.__class__)
         if (
             thread is None
             or thread.taken
@@ -181,21 +171,21 @@ class EventLoopASGIHandler(ASGIHandler):
             return
         named |= {"signal": signal, "sender": self.__class__}
         for receiver in INLINE_RECEIVERS.intersection(sync_receivers):
-            receiver(**named)  # type: ignore[operator]
-        await _run_parallel(*(receiver(**named) for receiver in async_receivers))
+            receiver(**named)
+        await _django.run_receivers(*(receiver(**named) for receiver in async_receivers))
 
     async def close_response(
         self, response: HttpResponseBase, request: ASGIRequest | None, body_file: IO[bytes]
     ) -> None:
         """response.close(), but without a thread where it neither waits nor is overridden."""
         thread = request_thread()
-        closers: list[Callable[[], None]] = response._resource_closers  # type: ignore[attr-defined]
+        closers = _django.resource_closers(response)
         if (
             thread is None
             or thread.taken
             or getattr(response.close, "__func__", None) is not HttpResponseBase.close
             or closers != ([request.close] if request else [])
-            or getattr(body_file, "_rolled", False)  # It is on disk, and closing it deletes it.
+            or _django.is_on_disk(body_file)
         ):
             await sync_to_async(response.close)()
             return

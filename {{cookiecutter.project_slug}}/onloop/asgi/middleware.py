@@ -7,10 +7,10 @@ session API or, where Django has no async counterpart, through a thread as in Dj
 
 from collections.abc import Callable
 from functools import partial
-from types import NoneType
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.contrib.messages import get_messages
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage
@@ -19,16 +19,16 @@ from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.middleware.csrf import CSRF_SESSION_KEY, CsrfViewMiddleware
+from django.middleware.csrf import CSRF_SESSION_KEY
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.module_loading import import_string
 
+from onloop.asgi._django import LateRejection, is_loaded
 from onloop.conf import settings
 
 type View = Callable[..., HttpResponseBase]
 type Args = tuple[Any, ...]
 type Kwargs = dict[str, Any]
-type Rejection = Callable[[], HttpResponse]
 
 
 class EventLoopMiddleware(MiddlewareMixin):
@@ -66,7 +66,7 @@ class EventLoopSessionMiddleware(EventLoopMiddleware, SessionMiddleware):
 
         saved = SavedSession(session)
         # process_response() reads the expiry, which must not be what loads the session.
-        await session.aget("_session_expiry")
+        await session.aget_expire_at_browser_close()
         if response.status_code < 500:
             try:
                 await session.asave()
@@ -95,7 +95,7 @@ class SavedSession:
             raise self.error
 
 
-class EventLoopCsrfViewMiddleware(EventLoopMiddleware, CsrfViewMiddleware):
+class EventLoopCsrfViewMiddleware(EventLoopMiddleware, LateRejection):
     def __init__(self, get_response: View) -> None:
         super().__init__(get_response)
         if self.async_mode:
@@ -119,6 +119,7 @@ class EventLoopCsrfViewMiddleware(EventLoopMiddleware, CsrfViewMiddleware):
             reject: Any = await sync_to_async(process_view)()
         else:
             reject = process_view()
+        # CSRF_FAILURE_VIEW is synchronous and may wait.
         return reject and await sync_to_async(reject)()  # type: ignore[no-any-return]
 
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -126,29 +127,20 @@ class EventLoopCsrfViewMiddleware(EventLoopMiddleware, CsrfViewMiddleware):
             await request.session.aget(CSRF_SESSION_KEY)
         return await super().aprocess_response(request, response)
 
-    def _reject(self, request: HttpRequest, reason: str) -> Rejection | HttpResponse:
-        reject = partial(super()._reject, request, reason)  # type: ignore[misc]
-        # CSRF_FAILURE_VIEW is synchronous and may wait: aprocess_view() calls it in a thread.
-        return reject if self.async_mode else reject()
-
 
 class EventLoopMessageMiddleware(EventLoopMiddleware, MessageMiddleware):
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        storage = getattr(request, "_messages", None)
+        storage = get_messages(request)
         if type(storage) is SessionStorage:
             if storage.used or storage.added_new:
                 await request.session.aget(storage.session_key)
         elif type(storage) is FallbackStorage:
             # What does not fit into the cookie goes to the session, which may not be loaded.
-            if (storage.used or storage.added_new) and not in_memory(request.session):
+            if (storage.used or storage.added_new) and not is_loaded(request.session):
                 return await sync_to_async(self.process_response)(request, response)
-        elif type(storage) not in (CookieStorage, NoneType):
+        elif type(storage) not in (CookieStorage, list):  # A list: there is no storage.
             return await sync_to_async(self.process_response)(request, response)
         return self.process_response(request, response)
-
-
-def in_memory(session: SessionBase) -> bool:
-    return session.session_key is None or hasattr(session, "_session_cache")
 
 
 # What is put in front of each class. The others of Django and of third parties stay as they are.

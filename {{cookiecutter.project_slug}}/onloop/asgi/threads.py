@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextvars import ContextVar
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock
 from typing import Any, Self
 
-from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections, connections, reset_queries
 
+from onloop.asgi import _django
 from onloop.asgi.thread_pool import SyncThreads
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class RequestThread(Executor):
         return future
 
     def release(self) -> None:
-        """Give the thread back once the calls made so far are done; a later call takes another."""
+        """Release the thread once the calls made so far are done; a later call takes another."""
         with self._lock:
             if self._lease is not None:
                 self._calls.put(None)
@@ -108,8 +109,11 @@ class RequestThread(Executor):
             return True
 
 
-class OwnThread(ThreadSensitiveContext):
-    """A block whose synchronous code runs on one thread of `pool`, given back at its end::
+_current: ContextVar[RequestThread | None] = ContextVar("request_thread", default=None)
+
+
+class OwnThread:
+    """A block whose synchronous code runs on one thread of `pool`, released at its end::
 
         async with OwnThread(pool):
             await User.objects.acount()
@@ -119,24 +123,22 @@ class OwnThread(ThreadSensitiveContext):
     """
 
     def __init__(self, pool: Executor) -> None:
-        super().__init__()
         self.thread = RequestThread(pool)
 
-    # Unlike asgiref's own with an executor, this context does not refuse a task that outlives it.
     async def __aenter__(self) -> Self:
-        self._token = SyncToAsync.thread_sensitive_context.set(self)
-        SyncToAsync.context_to_thread_executor[self] = self.thread
+        self._current = _current.set(self.thread)
+        self._calls = _django.hand_sync_calls_to(self.thread)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        SyncToAsync.thread_sensitive_context.reset(self._token)
+        _django.hand_sync_calls_back(self._calls)
+        _current.reset(self._current)
         self.thread.end()
 
 
 def request_thread() -> RequestThread | None:
-    """The thread of the current request, or None if a caller of the handler has chosen one."""
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    return context.thread if isinstance(context, OwnThread) else None
+    """Return the current request's thread, or None if a caller of the handler has chosen one."""
+    return _current.get()
 
 
 def caller_has_chosen() -> bool:
@@ -145,14 +147,11 @@ def caller_has_chosen() -> bool:
     The context of another request does not count. A server may start a request in the context of
     the last one of its connection: https://github.com/python/cpython/issues/140947
     """
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    if context is not None and not isinstance(context, OwnThread):
-        return True
-    return getattr(AsyncToSync.executors, "current", None) is not None
+    return _django.sync_calls_have_thread()
 
 
 def release_thread() -> None:
-    """Give back the current request's thread, and with it its database connections.
+    """Release the current request's thread, and with it its database connections.
 
     For async code that has used the ORM and is about to await something slow. It waits for nothing
     and takes no thread; synchronous code that follows takes another.

@@ -16,11 +16,10 @@ from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLPattern, re_path
 from django.utils.module_loading import module_has_submodule
 
+from onloop.asgi._django import has_trusted_origin, set_user
 from onloop.asgi.routing import refuse_websocket, set_route
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.conf import settings
@@ -67,7 +66,7 @@ class SessionUser(AuthMiddleware):
         if settings.SESSION_COOKIE_NAME in scope["cookies"]:
             await super().resolve_scope(scope)
         else:
-            scope["user"]._wrapped = AnonymousUser()
+            set_user(scope, AnonymousUser())
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +84,4 @@ def is_allowed(scope: Scope) -> bool:
     scheme = "https" if scope.get("scheme") == "wss" else "http"
     handshake = scope | {"method": "GET", "scheme": scheme, "query_string": b""}
     request = ASGIRequest(handshake, BytesIO())
-    if "HTTP_ORIGIN" not in request.META:
-        return True
-    csrf: Any = CsrfViewMiddleware(lambda request: HttpResponse())
-    return bool(csrf._origin_verified(request))
+    return "HTTP_ORIGIN" not in request.META or has_trusted_origin(request)

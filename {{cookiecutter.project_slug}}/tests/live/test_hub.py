@@ -106,14 +106,18 @@ async def test_id_that_no_entry_has_had_counts_as_none(any_hub: Hub, after: str)
     assert data(await take(any_hub, "t", 2, after=after)) == ["1", "é"]
 
 
-async def test_nothing_is_left_of_followers_that_leave(any_hub: Hub) -> None:
+async def test_nothing_is_left_of_followers_that_leave(
+    any_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tails: dict[str, object] = {}
+    monkeypatch.setattr(any_hub, "_tails", tails)
     await any_hub.publish("t", ("n", "1"))
     await take(any_hub, "t", 1)
     tasks = asyncio.all_tasks()
     for _ in range(3):
         await take(any_hub, "t", 1)
     assert asyncio.all_tasks() == tasks
-    assert not any_hub._tails
+    assert not tails
 
 
 async def test_followers_of_a_topic_share_one_reader(memory_hub: Hub, log: CountingLog) -> None:
@@ -237,9 +241,9 @@ async def test_who_comes_while_the_last_one_leaves_is_woken(
 
 
 @pytest.fixture
-async def own_hub(memory_hub: Hub) -> Hub:
+async def own_hub(memory_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The hub of the running event loop."""
-    hub_module._hubs[asyncio.get_running_loop()] = memory_hub
+    monkeypatch.setattr(hub_module, "_hubs", {asyncio.get_running_loop(): memory_hub})
     return hub()
 
 

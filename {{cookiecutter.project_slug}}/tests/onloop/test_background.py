@@ -8,7 +8,7 @@ import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from pytest_django import Settings
 
 from onloop import background
@@ -42,7 +42,7 @@ async def test_it_has_a_thread_and_connections_of_its_own_and_closes_them() -> N
     used = []
 
     def count() -> None:
-        used.append(connection._connections[connection._alias])  # type: ignore[attr-defined]
+        used.append(connections[DEFAULT_DB_ALIAS])
         User.objects.count()
 
     async def work() -> None:

@@ -1,6 +1,7 @@
 """Liveness and readiness."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -80,12 +81,12 @@ async def test_requests_that_hold_every_thread_leave_the_process_ready() -> None
 async def test_probes_that_come_together_share_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[object] = []
 
-    def select_one() -> None:
+    async def run(function: Callable[[], None]) -> None:
         looks.append(1)
-        original()
+        await original(function)
 
-    original = health._select_one
-    monkeypatch.setattr(health, "_select_one", select_one)
+    original = health.database.run
+    monkeypatch.setattr(health.database, "run", run)
 
     answers = await asyncio.gather(*(AsyncClient().get("/readyz") for _ in range(20)))
 

@@ -53,15 +53,17 @@ async def test_all_at_once_and_then_as_they_come_back(
 
 
 async def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients: dict[str, int] = {}
+    monkeypatch.setattr(rate_limit, "_full", clients)
     monkeypatch.setattr(rate_limit, "MOST_CLIENTS", 100)
     for number in range(1000):
         await count("name", str(number), (1, 60))
-    assert len(rate_limit._full) == 100
+    assert len(clients) == 100
     assert await count("name", "999", (1, 60)) > 0
 
     clock.now += 60
     await count("name", "ada", (1, 60))
-    assert list(rate_limit._full) == ["rate_limit:name:ada"]
+    assert list(clients) == ["rate_limit:name:ada"]
 
 
 @pytest.mark.parametrize(

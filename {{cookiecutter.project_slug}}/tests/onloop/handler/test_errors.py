@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import got_request_exception
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.utils.log import AdminEmailHandler
@@ -259,7 +259,7 @@ async def test_page_that_uses_the_database_leaves_no_connection(
     used: list[Any] = []
 
     def counting(request: HttpRequest, exception: Exception) -> HttpResponse:
-        used.append(connection._connections[connection._alias])  # type: ignore[attr-defined]
+        used.append(connections[DEFAULT_DB_ALIAS])
         return HttpResponse(str(User.objects.count()), status=404)
 
     app = serve(raising(Http404))

@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest, HttpResponse
 from pytest_django import Settings
 
@@ -116,7 +116,7 @@ async def test_connections_are_closed_after_use(
     used: list[Any] = []
 
     def count() -> int:
-        used.append(connection._connections[connection._alias])  # type: ignore[attr-defined]
+        used.append(connections[DEFAULT_DB_ALIAS])
         return User.objects.count()
 
     async def async_view(request: HttpRequest) -> HttpResponse:
