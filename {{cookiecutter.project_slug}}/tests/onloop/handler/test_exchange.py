@@ -14,7 +14,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.observe.access_log import log_access
-from onloop.observe.exchange import Exchange, Observation
+from onloop.observe.exchange import Exchange, ExchangeMiddleware
 from onloop.testing import serve_app
 from onloop.observe.exchange import Exchange, ExchangeMiddleware
 from tests.onloop.handler import exchange as client
