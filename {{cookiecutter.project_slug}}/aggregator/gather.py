@@ -11,8 +11,7 @@ from django.conf import settings
 
 from aggregator.failures import log_failures
 from aggregator.upstream import Outcome, fetch_json, task_urls, upstream_url
-from onloop.http.client import BodyQuota, HTTPClientError, http_client
-from onloop.http.origins import origin_of
+from onloop.http import BodyQuota, DeadlineExceededError, HTTPClientError, http_client, origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +26,6 @@ class Arrival:
     outcome: Outcome
     started: float
     elapsed: float
-
-
-class DeadlineExceededError(HTTPClientError):
-    """The deadline of all calls passed before this one had its answer."""
-
-    type = "deadline_exceeded"
 
 
 @asynccontextmanager

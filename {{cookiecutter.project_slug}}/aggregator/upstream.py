@@ -10,7 +10,7 @@ import msgspec
 from django.conf import settings
 
 from onloop.asgi.routing import served_port
-from onloop.http.client import BadResponseError, HTTPClientError
+from onloop.http import BadResponseError, HTTPClientError
 from onloop.json_text import json_object
 
 LARGE_BODY = 64 * 1024

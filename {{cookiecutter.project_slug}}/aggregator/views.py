@@ -7,10 +7,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from aggregator.fan_out import fan_out_from_query
-from aggregator.gather import Arrival, DeadlineExceededError, ask_upstream
+from aggregator.gather import Arrival, ask_upstream
 from aggregator.upstream import answer_json
 from onloop.asgi.threads import release_thread
-from onloop.http.client import HTTPClientError
+from onloop.http import DeadlineExceededError, HTTPClientError
 from onloop.rate_limit import rate_limited
 
 

@@ -25,7 +25,7 @@ from onloop.asgi.websockets import WebSocketRouter, installed_routes
 from onloop.background import background_work
 from onloop.database import database_pools
 from onloop.gc import tuned_gc
-from onloop.http.client import shared_http_client
+from onloop.http import shared_http_client
 from onloop.observe.observed import observed, telemetry
 from onloop.redis import shared_redis
 

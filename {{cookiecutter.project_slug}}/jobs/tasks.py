@@ -10,7 +10,7 @@ from django.tasks import task
 
 from aggregator.gather import ask_upstream
 from aggregator.upstream import Outcome, outcome_json
-from onloop.http.client import BadResponseError, HTTPClientError
+from onloop.http import BadResponseError, HTTPClientError
 
 
 @task

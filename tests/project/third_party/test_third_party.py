@@ -15,7 +15,7 @@ from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.database import database_pools
-from onloop.http.client import shared_http_client
+from onloop.http import shared_http_client
 from onloop.observe.observed import observed
 from pytest_django import Settings
 

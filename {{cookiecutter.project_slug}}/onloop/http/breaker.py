@@ -7,31 +7,13 @@ import logging
 from collections import deque
 from enum import StrEnum
 from time import monotonic
-from typing import TypeGuard
 
-from onloop.http.client import (
-    BadResponseError,
-    BrokenAnswerError,
-    CallTimeoutError,
-    ConnectError,
-    DNSError,
-    HTTPClientError,
-    PoolTimeoutError,
-)
+from onloop.http.errors import CircuitOpenError, HTTPClientError
 
 WINDOW = 100
 FEWEST_CALLS = 20
 
 logger = logging.getLogger(__name__)
-
-
-class CircuitOpenError(HTTPClientError):
-    """The server has failed too often of late. Nothing was sent."""
-
-    type = "circuit_open"
-
-    def __init__(self) -> None:
-        super().__init__("The server has failed too often and is left alone for a moment.")
 
 
 class State(StrEnum):
@@ -80,8 +62,10 @@ class Breaker:
         """Learn from a call that has ended with this error, or well."""
         if period != self._period:
             return
-        if error is None or _is_outcome(error):
-            self._learn(failed=error is not None and is_failure(error))
+        if error is None:
+            self._learn(failed=False)
+        elif isinstance(error, HTTPClientError) and error.blames_server is not None:
+            self._learn(failed=error.blames_server)
         elif self.state is State.HALF_OPEN:  # The next call probes.
             self._enter(State.OPEN)
 
@@ -117,19 +101,3 @@ class Breaker:
         self._period += 1
         self._failed.clear()
         self._failures = 0
-
-
-def _is_outcome(error: BaseException) -> TypeGuard[HTTPClientError]:
-    """Return whether a call went as far as to show how the server is: it was not cancelled."""
-    return isinstance(error, HTTPClientError) and not isinstance(error, PoolTimeoutError)
-
-
-def is_failure(error: HTTPClientError) -> bool:
-    """Say whether ``error`` means that the server is in trouble, and not just this one call."""
-    match error:
-        case DNSError() | ConnectError() | CallTimeoutError() | BrokenAnswerError():
-            return True
-        case BadResponseError(status=int(status)):
-            return status >= 500
-        case _:
-            return False

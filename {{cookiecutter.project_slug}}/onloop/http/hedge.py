@@ -10,7 +10,7 @@ from math import ceil
 from time import perf_counter
 
 from onloop.http.budget import Budget
-from onloop.http.client import HTTPClientError
+from onloop.http.errors import HTTPClientError
 
 PERCENTILE = 95
 EXTRA_CALLS = 0.05

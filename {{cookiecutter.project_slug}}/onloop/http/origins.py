@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 from onloop.conf import settings
 from onloop.http.breaker import Breaker
 from onloop.http.budget import Budget
-from onloop.http.client import BodyQuota, Client
+from onloop.http.client import Client
 from onloop.http.hedge import Hedge
+from onloop.http.limits import BodyQuota
+from onloop.http.metrics import CallDurations
 from onloop.http.retry import retried
-from onloop.observe.metrics import CallDurations
 
 RETRIED_CALLS = 0.1
 RETRY_BURST = 10

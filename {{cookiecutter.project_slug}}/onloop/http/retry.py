@@ -8,19 +8,11 @@ from time import time
 
 from django.utils.http import parse_http_date_safe
 
-from onloop.http.breaker import CircuitOpenError
 from onloop.http.budget import Budget
-from onloop.http.client import (
-    BadResponseError,
-    BrokenAnswerError,
-    ConnectError,
-    DNSError,
-    HTTPClientError,
-)
+from onloop.http.errors import CircuitOpenError, HTTPClientError
 
 FIRST_BACK_OFF = 0.1
 LONGEST_BACK_OFF = 5.0
-RETRIED_STATUSES = {429, 500, 502, 503, 504}
 
 
 async def retried[T](
@@ -45,7 +37,7 @@ async def retried[T](
             last = reason or error
             raise last from last.__cause__
         except HTTPClientError as error:
-            if attempt == retries or not is_passing(error):
+            if attempt == retries or not error.passing:
                 raise
             pause = uniform(0, min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**attempt))  # noqa: S311
             pause += seconds_asked_for(error)
@@ -54,21 +46,6 @@ async def retried[T](
             reason = error
         await sleep(pause)
         attempt += 1
-
-
-def is_passing(error: HTTPClientError) -> bool:
-    """Say whether the same call may well succeed a moment later.
-
-    A timeout is not such an error: whoever is too slow already is not helped by the same work once
-    more. Against a single slow call there is ``onloop.http.hedge``.
-    """
-    match error:
-        case DNSError() | ConnectError() | BrokenAnswerError():
-            return True
-        case BadResponseError():
-            return error.status in RETRIED_STATUSES
-        case _:
-            return False
 
 
 def seconds_asked_for(error: HTTPClientError) -> float:

@@ -1,7 +1,6 @@
 """What is measured for Prometheus while `settings.METRICS` is on; `onloop.probes.metrics` shows it.
 
-Labels have few values: the pattern of a URL, never its path; an upstream's origin, and `other` for
-those beyond a hundred. https://prometheus.io/docs/practices/naming/
+Labels have few values: the pattern of a URL, never its path. https://prometheus.io/docs/practices/naming/
 """
 
 import asyncio
@@ -13,11 +12,9 @@ from time import perf_counter
 from prometheus_client import Gauge, Histogram, disable_created_metrics
 
 from onloop.asgi.types import Application, Receive, Scope, Send
-from onloop.http.client import HTTPClientError
 from onloop.observe.exchange import Exchange
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"}
-MAX_ORIGINS = 100
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_SAMPLED_EVERY = 0.5
 
@@ -33,19 +30,11 @@ REQUEST_SECONDS = Histogram(
     ("method", "route", "status"),
     buckets=SECONDS,
 )
-UPSTREAM_SECONDS = Histogram(
-    "upstream_call_duration_seconds",
-    "Time of one attempt of a call to another server, with its wait for a connection.",
-    ("origin", "outcome"),
-    buckets=SECONDS,
-)
 LAG = Histogram(
     "event_loop_lag_seconds",
     "How much later than it should a timer of the event loop fired.",
     buckets=SECONDS,
 )
-
-_origins: set[str] = set()
 
 
 class InFlight:
@@ -69,27 +58,6 @@ def measure_request(exchange: Exchange) -> None:
 @cache
 def _request_seconds(method: str, route: str, status: int) -> Histogram:
     return REQUEST_SECONDS.labels(method, route, status)
-
-
-class CallDurations:
-    """How long the calls to one server took, by outcome: `ok`, `cancelled`, or the error's type."""
-
-    def __init__(self, origin: str) -> None:
-        if len(_origins) < MAX_ORIGINS:
-            _origins.add(origin)
-        self._origin = origin if origin in _origins else "other"
-        self._seconds = cache(self._histogram)
-
-    def measure(self, seconds: float, error: BaseException | None) -> None:
-        """Add a call that took so long and ended with this error, or well."""
-        if error is None:
-            outcome = "ok"
-        else:
-            outcome = error.type if isinstance(error, HTTPClientError) else "cancelled"
-        self._seconds(outcome).observe(seconds)
-
-    def _histogram(self, outcome: str) -> Histogram:
-        return UPSTREAM_SECONDS.labels(self._origin, outcome)
 
 
 @asynccontextmanager

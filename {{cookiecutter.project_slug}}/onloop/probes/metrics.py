@@ -14,8 +14,8 @@ from prometheus_client.registry import Collector
 
 from onloop.conf import settings
 from onloop.http.breaker import State
+from onloop.http.metrics import MAX_ORIGINS
 from onloop.http.origins import origins
-from onloop.observe.metrics import MAX_ORIGINS
 
 
 @require_safe

@@ -3,9 +3,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from aggregator.gather import DeadlineExceededError, gather
+from aggregator.gather import gather
 from aggregator.upstream import Outcome
-from onloop.http.client import BadResponseError
+from onloop.http import BadResponseError, DeadlineExceededError
 
 
 async def collect(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from onloop.http.client import HTTPClientError
+from onloop.http import HTTPClientError
 from onloop.testing import Answer, Call, serve_upstream
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
 from tests.onloop.calls import circuits

@@ -14,7 +14,7 @@ from aggregator.upstream import (
     task_urls,
     upstream_url,
 )
-from onloop.http.client import BadResponseError, ConnectError, http_client
+from onloop.http import BadResponseError, ConnectError, http_client
 from onloop.testing import Call, serve_upstream
 
 

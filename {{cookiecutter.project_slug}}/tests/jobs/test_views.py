@@ -125,7 +125,7 @@ async def test_aggregation_without_one_answer_is_tried_again_and_fails(settings:
 
     assert (job["status"], job["attempts"], job["result"]) == ("FAILED", 3, None)
     assert job["error"] == {
-        "type": "onloop.http.client.BadResponseError",
+        "type": "onloop.http.errors.BadResponseError",
         "message": "The server answered with status 400.",
     }
 

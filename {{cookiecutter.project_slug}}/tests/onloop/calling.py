@@ -7,7 +7,7 @@ from django.urls import path
 
 from config.asgi import application
 from config.urls import urlpatterns
-from onloop.http.client import http_client
+from onloop.http import http_client
 
 __all__ = ["application"]
 

@@ -1,6 +1,6 @@
 import socket
 
-from onloop.http.client import http_client
+from onloop.http import http_client
 from onloop.http.origins import origins
 from onloop.testing import Call
 

@@ -3,16 +3,17 @@ import logging
 
 import pytest
 
-from onloop.http.breaker import Breaker, CircuitOpenError
-from onloop.http.client import (
+from onloop.http import (
     BadResponseError,
     BrokenAnswerError,
     CallTimeoutError,
+    CircuitOpenError,
     ConnectError,
     DNSError,
     HTTPClientError,
     PoolTimeoutError,
 )
+from onloop.http.breaker import Breaker
 
 FAILURE = ConnectError("No connection.")
 

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
-from onloop.http.client import http_client
+from onloop.http import http_client
 from onloop.observe.correlation import Correlation, outgoing_headers, trace_headers
 from onloop.testing import Call, serve_app, serve_upstream
 from tests.onloop.handler.exchange import ask

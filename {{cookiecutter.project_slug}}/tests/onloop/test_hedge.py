@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from onloop.http.client import BadResponseError, HTTPClientError
+from onloop.http import BadResponseError, HTTPClientError
 from onloop.http.hedge import Hedge
 
 

@@ -3,7 +3,7 @@ import gzip
 
 import pytest
 
-from onloop.http.client import (
+from onloop.http import (
     BadResponseError,
     CallTimeoutError,
     Client,
@@ -241,7 +241,7 @@ async def test_cancelling_the_call_closes_the_connection() -> None:
 async def test_wait_for_a_connection_is_not_the_servers_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("onloop.http.client.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("onloop.http.limits.MAX_CONNECTIONS", 1)
     asked, answered = asyncio.Event(), asyncio.Event()
 
     async def answer(call: Call) -> None:
@@ -264,7 +264,7 @@ async def test_wait_for_a_connection_is_not_the_servers_time(
 async def test_cancelled_calls_take_no_connection_with_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("onloop.http.client.MAX_CONNECTIONS", 2)
+    monkeypatch.setattr("onloop.http.limits.MAX_CONNECTIONS", 2)
     in_flight = asyncio.Semaphore(0)
 
     async def answer(call: Call) -> None:

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 from pytest_django import Settings
 
-from onloop.http.client import (
-    MAX_HEAD,
+from onloop.http import (
     BadResponseError,
     BodyQuota,
     QuotaExceededError,
     http_client,
     shared_http_client,
 )
+from onloop.http.transports import MAX_HEAD
 from onloop.testing import Answer, Call, serve_upstream
 from tests.onloop.calls import get, hello
 
@@ -79,7 +79,7 @@ async def test_body_that_comes_with_its_head_is_no_part_of_it() -> None:
 async def test_answers_to_no_request_end_the_connection(
     monkeypatch: pytest.MonkeyPatch, status: bytes
 ) -> None:
-    monkeypatch.setattr("onloop.http.client.KEEPALIVE_SECONDS", 3600.0)
+    monkeypatch.setattr("onloop.http.transports.KEEPALIVE_SECONDS", 3600.0)
     received = asyncio.Event()
 
     async def answer(call: Call) -> None:
@@ -97,7 +97,7 @@ async def test_answers_to_no_request_end_the_connection(
 @pytest.mark.usefixtures("transport")
 async def test_loop_goes_on_between_the_pieces_of_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of the tiny chunks takes some microseconds, and a read holds forty thousand of them."""
-    monkeypatch.setattr("onloop.http.client.READ_BUFFER", 1_024)
+    monkeypatch.setattr("onloop.http.transports.READ_BUFFER", 1_024)
     turns = 0
 
     async def count_turns() -> None:

@@ -10,7 +10,8 @@ import h2.events
 import pytest
 import trustme
 
-from onloop.http.client import ConnectError, proxy_for
+from onloop.http import ConnectError
+from onloop.http.environment import proxy_for
 from onloop.testing import Answer, Call, Upstream, serve_upstream
 from tests.onloop.calls import closed_port, get, hello
 

@@ -16,10 +16,11 @@ from pytest_django import Settings
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
-from onloop.http.client import CallTimeoutError, http_client, shared_http_client
-from onloop.http.origins import origin_of
+from onloop.http import CallTimeoutError, http_client, origin_of, shared_http_client
+from onloop.http import metrics as http_metrics
+from onloop.http.metrics import CallDurations
 from onloop.observe import metrics
-from onloop.observe.metrics import CallDurations, event_loop_lag_measured
+from onloop.observe.metrics import event_loop_lag_measured
 from onloop.observe.observed import observed, telemetry
 from onloop.probes.metrics import DatabasePools
 from onloop.testing import Call, serve_app, serve_upstream
@@ -29,7 +30,7 @@ from tests.onloop.calls import hello
 @pytest.fixture(autouse=True)
 def _metrics_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.METRICS = True
-    monkeypatch.setattr(metrics, "_origins", set())
+    monkeypatch.setattr(http_metrics, "_origins", set())
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ async def test_retries_and_the_circuit_are_told(settings: Settings) -> None:
 
 
 async def test_origins_beyond_a_hundred_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_origins", {str(n) for n in range(metrics.MAX_ORIGINS)})
+    monkeypatch.setattr(http_metrics, "_origins", {str(n) for n in range(http_metrics.MAX_ORIGINS)})
     before = value("upstream_call_duration_seconds_count", origin="other", outcome="ok")
     async with serve_upstream(hello) as upstream:
         await call(upstream.url)
@@ -164,8 +165,8 @@ async def test_origins_beyond_a_hundred_are_one(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_known_origin_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {str(n) for n in range(metrics.MAX_ORIGINS)}
-    monkeypatch.setattr(metrics, "_origins", names)
+    names = {str(n) for n in range(http_metrics.MAX_ORIGINS)}
+    monkeypatch.setattr(http_metrics, "_origins", names)
     before = value("upstream_call_duration_seconds_count", origin="7", outcome="ok")
 
     CallDurations("7").measure(0.1, None)

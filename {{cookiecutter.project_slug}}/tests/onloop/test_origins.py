@@ -6,16 +6,16 @@ import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
-from onloop.http.breaker import CircuitOpenError
-from onloop.http.budget import Budget
-from onloop.http.client import (
+from onloop.http import (
     BadResponseError,
+    CircuitOpenError,
     ConnectError,
     PoolTimeoutError,
     http_client,
+    origin_of,
     shared_http_client,
 )
-from onloop.http.origins import origin_of
+from onloop.http.budget import Budget
 from onloop.testing import Call, serve_upstream
 from tests.onloop.calls import circuits, closed_port, hello
 
@@ -178,7 +178,7 @@ async def test_probe_may_be_repeated_and_its_outcome_decides(
 
 @pytest.mark.usefixtures("transport")
 async def test_our_own_full_pool_leaves_the_circuit_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("onloop.http.client.MAX_CONNECTIONS", 5)
+    monkeypatch.setattr("onloop.http.limits.MAX_CONNECTIONS", 5)
     async with serve_upstream(Call.closed) as upstream, shared_http_client():
         slow = [asyncio.create_task(get(upstream.url)) for _ in range(5)]
         outcomes = await asyncio.gather(

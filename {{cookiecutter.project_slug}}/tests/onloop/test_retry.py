@@ -6,16 +6,16 @@ from time import time
 import pytest
 from django.utils.http import http_date
 
-from onloop.http.breaker import CircuitOpenError
-from onloop.http.budget import Budget
-from onloop.http.client import (
+from onloop.http import (
     BadResponseError,
     BrokenAnswerError,
     CallTimeoutError,
+    CircuitOpenError,
     ConnectError,
     DNSError,
     HTTPClientError,
 )
+from onloop.http.budget import Budget
 from onloop.http.retry import retried
 from onloop.testing import Answer, Call, serve_upstream
 from tests.onloop.calls import closed_port, get, hello

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from onloop.asgi.lifespan import stopping
 from onloop.conf import settings
 from onloop.database import database_pools
-from onloop.http.client import shared_http_client
+from onloop.http import shared_http_client
 from onloop.tasks.worker import Worker
 
 HEARTBEAT_SECONDS = 5.0

@@ -1,6 +1,6 @@
-"""What the log says of why something failed."""
+"""How an error is described in the log."""
 
-from onloop.http.causes import cause_of
+from onloop.http import describe
 
 
 def chained() -> BaseException:
@@ -15,20 +15,20 @@ def chained() -> BaseException:
         return outer
 
 
-def test_every_cause_is_told_on_one_line_without_secrets() -> None:
-    assert cause_of(chained()) == (
+def test_causes_are_on_one_line_without_secrets() -> None:
+    assert describe(chained()) == (
         "No answer, caused by RuntimeError: GET http://***@a.example/b?*** failed,"
         " caused by ConnectionRefusedError: [Errno 111] Connection refused"
     )
 
 
-def test_suppressed_cause_is_told() -> None:
+def test_suppressed_cause_is_shown() -> None:
     error = chained()
     error.__suppress_context__ = True
-    assert "Connection refused" in cause_of(error)
+    assert "Connection refused" in describe(error)
 
 
-def test_circle_ends() -> None:
+def test_circular_causes_end() -> None:
     error, other = ValueError("one"), ValueError("two")
     error.__context__, other.__context__ = other, error
-    assert cause_of(error) == "one, caused by ValueError: two"
+    assert describe(error) == "one, caused by ValueError: two"

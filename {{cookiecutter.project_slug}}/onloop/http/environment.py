@@ -1,0 +1,57 @@
+"""Proxies and certificates as the environment names them, with the usual meaning.
+
+`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`, `SSL_CERT_DIR`.
+"""
+
+import ipaddress
+import os
+import ssl
+from functools import cache
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from onloop.http.errors import ConnectError
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the URL of the proxy that the environment names for `url`, if any.
+
+    `NO_PROXY` is read as `urllib.request` does. A loopback address never goes through a proxy, as
+    in Go's `http.ProxyFromEnvironment`: the proxy's loopback is another machine's.
+
+    Raises:
+        ConnectError: the proxy is not an HTTP proxy.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _is_loopback(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    if not proxy.startswith(("http://", "https://")):
+        raise ConnectError("The environment names a proxy that is neither http:// nor https://.")
+    return proxy
+
+
+def ssl_context(transport: str) -> ssl.SSLContext:
+    """Return the TLS context of a transport: httpx sets on its own which protocols to negotiate."""
+    return _ssl_context(transport, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _ssl_context(transport: str, cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    # Reading the certificates takes some 20 ms: once per process, not once per one-off client.
+    return httpx.create_ssl_context()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
