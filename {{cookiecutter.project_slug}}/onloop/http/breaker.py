@@ -1,12 +1,15 @@
-"""A circuit breaker: a server that fails most of the time is left alone for a while.
+"""A circuit breaker: a server that fails most of the time is skipped for a while.
 
 After Michael Nygard, "Release It!"; https://martinfowler.com/bliki/CircuitBreaker.html
 """
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from enum import StrEnum
 from time import monotonic
+from types import TracebackType
+from typing import Self
 
 from onloop.http.errors import CircuitOpenError, HTTPClientError
 
@@ -22,19 +25,50 @@ class State(StrEnum):
     HALF_OPEN = "half_open"
 
 
+class Period:
+    """The time in which a circuit keeps its state, and the block of each call that begins in it.
+
+    A call counts only while the period lasts in which it began.
+    """
+
+    def __init__(self, learn: Callable[[BaseException | None], None]) -> None:
+        self.over = False
+        self._learn = learn
+
+    def check(self) -> None:
+        """Check that a call that began in this period may make another attempt.
+
+        Raises:
+            CircuitOpenError: the period is over.
+        """
+        if self.over:
+            raise CircuitOpenError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self.over:
+            self._learn(error)
+
+
 class Breaker:
     """The circuit to one server.
 
-    Closed, it lets every call through, and opens when at least ``percent`` of the last calls have
-    failed: of ``WINDOW`` calls, or of those there were since it closed, ``FEWEST_CALLS`` at least.
-    Open, it refuses every call at once. After ``seconds`` it is half-open: one call goes through as
-    a probe. Its success closes the circuit, its failure opens it again. With ``percent`` 0 it never
-    opens. A call may take several attempts, and counts once, by how it ended::
+    Closed, it lets every call through, and opens when at least `percent` of the last calls have
+    failed: of `WINDOW` calls, or of those since it closed, `FEWEST_CALLS` at least. Open, it
+    refuses every call immediately. After `seconds` it is half-open: one call goes through as a
+    probe. Its success closes the circuit, its failure opens it again. With `percent` 0 it never
+    opens. A call may take several attempts, and counts once, by its outcome::
 
-        period = breaker.begin()
-        breaker.check(period)  # Before each attempt.
-        ...
-        breaker.end(period, error)
+        with breaker.call() as period:
+            ...
+            period.check()  # Before each attempt.
     """
 
     def __init__(self, name: str, *, percent: int, seconds: float) -> None:
@@ -43,25 +77,22 @@ class Breaker:
         self._percent = percent
         self._seconds = seconds
         self._opened = 0.0
-        self._period = 0  # Counts the changes of state: a call counts only in the one it began in.
+        self._period = Period(self._end)
         self._failed: deque[bool] = deque(maxlen=WINDOW)
         self._failures = 0
 
-    def begin(self) -> int:
-        """Let a call through and return what ``end`` wants. Raises ``CircuitOpenError`` instead."""
+    def call(self) -> Period:
+        """Return the block of a call.
+
+        Raises:
+            CircuitOpenError: the call is refused.
+        """
         if self.state is not State.CLOSED:
             self._probe()
         return self._period
 
-    def check(self, period: int) -> None:
-        """Raise ``CircuitOpenError`` where the circuit has changed since the call began."""
-        if period != self._period:
-            raise CircuitOpenError
-
-    def end(self, period: int, error: BaseException | None) -> None:
-        """Learn from a call that has ended with this error, or well."""
-        if period != self._period:
-            return
+    def _end(self, error: BaseException | None) -> None:
+        """Learn from a call that has ended with this error, or without one."""
         if error is None:
             self._learn(failed=False)
         elif isinstance(error, HTTPClientError) and error.blames_server is not None:
@@ -98,6 +129,7 @@ class Breaker:
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self._period += 1
+        self._period.over = True
+        self._period = Period(self._end)
         self._failed.clear()
         self._failures = 0

@@ -15,7 +15,7 @@ from time import perf_counter
 from urllib.parse import urlsplit
 
 from onloop.conf import settings
-from onloop.http.breaker import Breaker
+from onloop.http.breaker import Breaker, Period
 from onloop.http.budget import Budget
 from onloop.http.client import Client
 from onloop.http.hedge import Hedge
@@ -56,23 +56,17 @@ class Origin:
         of the event loop. The breaker learns once, from the outcome, however many attempts it took.
         Raises what ``client.get`` raises, and ``CircuitOpenError``.
         """
-        period = self.breaker.begin()
-        send = partial(client.get, url, timeout=timeout, max_bytes=max_bytes, quota=quota)
-        call: Callable[[], Awaitable[bytes]] = partial(self._attempt, period, send)
-        if settings.HTTP_HEDGING:
-            call = partial(self.hedge.call, call)
-        try:
-            body = await retried(
+        with self.breaker.call() as period:
+            send = partial(client.get, url, timeout=timeout, max_bytes=max_bytes, quota=quota)
+            call: Callable[[], Awaitable[bytes]] = partial(self._attempt, period, send)
+            if settings.HTTP_HEDGING:
+                call = partial(self.hedge.call, call)
+            return await retried(
                 call, retries=settings.HTTP_RETRIES, budget=self.retry_budget, until=until
             )
-        except BaseException as error:
-            self.breaker.end(period, error)
-            raise
-        self.breaker.end(period, None)
-        return body
 
-    async def _attempt(self, period: int, send: Callable[[], Awaitable[bytes]]) -> bytes:
-        self.breaker.check(period)
+    async def _attempt(self, period: Period, send: Callable[[], Awaitable[bytes]]) -> bytes:
+        period.check()
         start = perf_counter()
         try:
             body = await send()

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from contextlib import ExitStack, nullcontext
 
 import pytest
 
@@ -40,18 +41,20 @@ def breaker() -> Breaker:
 
 def succeed(breaker: Breaker, times: int = 1) -> None:
     for _ in range(times):
-        breaker.end(breaker.begin(), None)
+        with breaker.call():
+            pass
 
 
-def fail(breaker: Breaker, times: int = 1, error: HTTPClientError = FAILURE) -> None:
+def fail(breaker: Breaker, times: int = 1, error: BaseException = FAILURE) -> None:
     for _ in range(times):
-        breaker.end(breaker.begin(), error)
+        with pytest.raises(type(error)), breaker.call():
+            raise error
 
 
 def refuse(breaker: Breaker) -> None:
     """See that a call is refused."""
     with pytest.raises(CircuitOpenError, match=r"^The server has failed too often"):
-        breaker.begin()
+        breaker.call()
 
 
 def test_failure_rate_opens_it(breaker: Breaker) -> None:
@@ -133,10 +136,9 @@ def test_it_stays_open_for_its_time(breaker: Breaker, clock: Clock) -> None:
 def test_one_call_probes_and_the_others_are_refused(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 20)
     clock.now += 10
-    probe = breaker.begin()
-    assert breaker.state == "half_open"
-    refuse(breaker)
-    breaker.end(probe, None)
+    with breaker.call():
+        assert breaker.state == "half_open"
+        refuse(breaker)
     assert breaker.state == "closed"
 
 
@@ -160,7 +162,7 @@ def test_probe_without_an_outcome_leaves_the_place_to_another(
 ) -> None:
     fail(breaker, 20)
     clock.now += 10
-    breaker.end(breaker.begin(), error)
+    fail(breaker, error=error)
     assert breaker.state == "open"
     succeed(breaker)
     assert breaker.state == "closed"
@@ -169,8 +171,7 @@ def test_probe_without_an_outcome_leaves_the_place_to_another(
 @pytest.mark.parametrize("error", NO_OUTCOME)
 def test_calls_without_an_outcome_do_not_count(breaker: Breaker, error: BaseException) -> None:
     fail(breaker, 19)
-    for _ in range(200):
-        breaker.end(breaker.begin(), error)
+    fail(breaker, 200, error)
     assert breaker.state == "closed"
     fail(breaker)
     assert breaker.state == "open"
@@ -180,17 +181,31 @@ def test_calls_without_an_outcome_do_not_count(breaker: Breaker, error: BaseExce
 def test_call_from_before_it_opened_neither_closes_nor_fails_the_probe(
     breaker: Breaker, clock: Clock, late: HTTPClientError | None
 ) -> None:
-    old = breaker.begin()
-    fail(breaker, 20)
-    clock.now += 10
-    probe = breaker.begin()
-    breaker.end(old, late)
-    assert breaker.state == "half_open"
-    breaker.end(probe, None)
+    with ExitStack() as probe:
+        with pytest.raises(ConnectError) if late else nullcontext(), breaker.call():
+            fail(breaker, 20)
+            clock.now += 10
+            probe.enter_context(breaker.call())
+            if late:
+                raise late
+        assert breaker.state == "half_open"
     assert breaker.state == "closed"
 
 
-def test_closed_again_it_begins_to_count_anew(breaker: Breaker, clock: Clock) -> None:
+def test_attempts_end_when_the_circuit_changes(breaker: Breaker, clock: Clock) -> None:
+    with breaker.call() as period:
+        fail(breaker, 19)
+        period.check()
+        fail(breaker)
+        with pytest.raises(CircuitOpenError):
+            period.check()
+    clock.now += 10
+    succeed(breaker)
+    with pytest.raises(CircuitOpenError):
+        period.check()
+
+
+def test_closed_again_it_counts_from_zero(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 20)
     clock.now += 10
     succeed(breaker)
