@@ -17,8 +17,8 @@ from django.conf import settings
 from aggregator.fan_out import bad_fan_out, is_accepted
 from live.run import Report
 from live.shared_run import CANCELLED, is_known, new_run, shared_run, unknown_run, watch_run
-from onloop.asgi.lifespan import stopping
 from onloop.asgi.types import Receive, Scope, Send
+from onloop.asgi.waiting import ServerStoppingError, Waiter, waiter
 from onloop.rate_limit import RateLimitedError, count_request
 from onloop.redis import UNAVAILABLE, redis_errors
 from onloop.running import running
@@ -79,8 +79,8 @@ class Conversation:
     async def hold(self) -> None:
         """Answer messages until one side ends the connection."""
         try:
-            async with running(stopping().wait()) as stop:
-                while (message := await self._next(stop))["type"] == "websocket.receive":
+            async with waiter() as waiting:
+                while (message := await self._next(waiting))["type"] == "websocket.receive":
                     try:
                         await self._answer(self._checked(message))
                     except RefusedError as refusal:
@@ -89,6 +89,9 @@ class Conversation:
                         await self._say_unavailable(error)
         except ClosingError as reason:
             await self._close(reason)
+        except ServerStoppingError:
+            sentence = "The server is being stopped."
+            await self._close(ClosingError(GOING_AWAY, "stopping", sentence))
         except ClientLeftError:
             pass
         except Exception:
@@ -97,18 +100,13 @@ class Conversation:
         finally:
             await self._end_telling()
 
-    async def _next(self, stop: asyncio.Task[Any]) -> Mapping[str, Any]:
+    async def _next(self, waiting: Waiter) -> Mapping[str, Any]:
         """Return the next message; see to all else that can happen meanwhile."""
         async with running(_awaited(self._receive)) as message:
             while not message.done():
                 telling = {self._telling} if self._telling else set()
-                done, _ = await asyncio.wait(
-                    {message, stop, *telling},
-                    timeout=None if telling else IDLE_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if stop in done:
-                    raise ClosingError(GOING_AWAY, "stopping", "The server is being stopped.")
+                idle = None if telling else IDLE_SECONDS
+                done = await waiting.first_of(message, *telling, timeout=idle)
                 if not done:
                     sentence = f"There was no message for {IDLE_SECONDS:g} s."
                     raise ClosingError(NORMAL, "idle", sentence)

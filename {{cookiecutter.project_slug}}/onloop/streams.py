@@ -3,7 +3,6 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 from django.http import StreamingHttpResponse
 
-from onloop.asgi.lifespan import stopping
+from onloop.asgi.waiting import ServerStoppingError, waiter
 from onloop.running import running
 
 HEARTBEAT_SECONDS = 15.0  # What the standard suggests, for proxies that drop idle connections.
@@ -89,24 +88,19 @@ class EventStreamResponse(StreamingHttpResponse):
 
 
 async def _chunks(events: AsyncGenerator[Event], heartbeat: float) -> AsyncGenerator[str]:
-    async with aclosing(events), running(stopping().wait()) as stop:
-        while not stop.done():
-            async with running(_next(events)) as following:
-                while not await _first_of(stop, following, timeout=heartbeat):
-                    yield comment("still here")
-                if not following.done():
-                    break
-                event = following.result()
-            if event is None:
-                return
-            yield str(event)
-        yield str(Event(retry=RETRY_MILLISECONDS))
+    async with aclosing(events), waiter() as waiting:
+        try:
+            while True:
+                async with running(_next(events)) as following:
+                    while not await waiting.first_of(following, timeout=heartbeat):
+                        yield comment("still here")
+                    event = following.result()
+                if event is None:
+                    return
+                yield str(event)
+        except ServerStoppingError:
+            yield str(Event(retry=RETRY_MILLISECONDS))
 
 
 async def _next(events: AsyncGenerator[Event]) -> Event | None:
     return await anext(events, None)
-
-
-async def _first_of(*tasks: asyncio.Task[object], timeout: float) -> bool:  # noqa: ASYNC109
-    done, _ = await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    return bool(done)

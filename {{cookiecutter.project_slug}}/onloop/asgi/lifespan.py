@@ -7,7 +7,7 @@ import asyncio
 import signal
 import threading
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from types import FrameType
 from weakref import WeakKeyDictionary
@@ -75,29 +75,6 @@ def stopping() -> asyncio.Event:
     return _stopping.setdefault(asyncio.get_running_loop(), asyncio.Event())
 
 
-async def until_stopping[T](source: AsyncIterator[T]) -> AsyncGenerator[T]:
-    """Yield what `source` yields, and end when it ends or the server is asked to stop.
-
-    For the body of a stream that would else stay open for ever.
-    """
-    stop = asyncio.ensure_future(stopping().wait())
-    following = asyncio.ensure_future(_next(source))
-    try:
-        while True:
-            await asyncio.wait({stop, following}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                return
-            try:
-                item = following.result()
-            except StopAsyncIteration:
-                return
-            yield item
-            following = asyncio.ensure_future(_next(source))
-    finally:
-        stop.cancel()
-        following.cancel()
-
-
 @contextmanager
 def _stop_announced() -> Iterator[None]:
     """Set `stopping()` when SIGINT or SIGTERM arrives, then let the server's own handler act.
@@ -125,7 +102,3 @@ def _stop_announced() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         event.set()
-
-
-async def _next[T](source: AsyncIterator[T]) -> T:
-    return await anext(source)

@@ -8,7 +8,7 @@ from django.urls import path
 
 from config.asgi import application
 from config.urls import urlpatterns
-from onloop.asgi.lifespan import until_stopping
+from onloop.asgi.waiting import until_stopping
 
 __all__ = ["application"]
 

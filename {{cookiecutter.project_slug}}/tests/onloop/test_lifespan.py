@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from onloop.asgi.lifespan import Lifespan, Resource, add_resource, stopping, until_stopping
+from onloop.asgi.lifespan import Lifespan, Resource, add_resource, stopping
+from onloop.asgi.waiting import until_stopping
 
 
 class Server:
