@@ -79,10 +79,10 @@ async def _events(job: Result) -> AsyncGenerator[Event]:
             async for result in changes:
                 state = f"{result.attempts}-{result.status.lower()}"
                 event_id = DONE if result.is_finished else state
-                yield Event(json.dumps(job_json(result)), event="job", id=event_id)
+                yield Event("job", json.dumps(job_json(result)), event_id)
         except JobsUnavailableError as error:
             told = {"error": {"type": "unavailable", "message": str(error)}}
-            yield Event(json.dumps(told), event="unavailable")
+            yield Event("unavailable", json.dumps(told))
 
 
 def job_json(result: Result) -> dict[str, object]:

@@ -1,5 +1,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -48,8 +49,7 @@ async def _events(count: int) -> AsyncGenerator[Event]:
     number = 0
     async with aclosing(follow_run(count)) as reports:
         async for report in reports:
-            name = report.name
-            yield Event(report.details, event=name, id=DONE if name == "done" else str(number))
+            yield replace(report, id=DONE if report.name == "done" else str(number))
             number += 1
 
 
@@ -71,5 +71,5 @@ async def run_stream(request: HttpRequest, run: str) -> HttpResponseBase:
 
 async def _run_events(run: str, seen: str | None) -> AsyncGenerator[Event]:
     async with aclosing(watch_run(run, seen)) as reports:
-        async for name, details, entry_id in reports:
-            yield Event(details, event=name, id=DONE if name in ENDS else entry_id)
+        async for report in reports:
+            yield replace(report, id=DONE) if report.name in ENDS else report

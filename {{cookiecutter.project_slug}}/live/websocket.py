@@ -15,10 +15,11 @@ from typing import Any
 from django.conf import settings
 
 from aggregator.fan_out import bad_fan_out, is_accepted
-from live.run import Report
 from live.shared_run import CANCELLED, is_known, new_run, shared_run, unknown_run, watch_run
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.asgi.waiting import ServerStoppingError, Waiter, waiter
+from onloop.event import Event
+from onloop.json_text import json_object
 from onloop.rate_limit import RateLimitedError, count_request
 from onloop.redis import UNAVAILABLE, redis_errors
 from onloop.running import running
@@ -173,7 +174,7 @@ class Conversation:
     def _is_telling(self) -> bool:
         return self._telling is not None and not self._telling.done()
 
-    async def _tell(self, run: str, reports: AsyncGenerator[Report]) -> None:
+    async def _tell(self, run: str, reports: AsyncGenerator[Event]) -> None:
         await self._end_telling()
         self._run = run
         self._telling = asyncio.create_task(self._say_all(reports))
@@ -187,7 +188,7 @@ class Conversation:
             if not telling.cancelled():
                 telling.result()
 
-    async def _say_all(self, reports: AsyncGenerator[Report]) -> None:
+    async def _say_all(self, reports: AsyncGenerator[Event]) -> None:
         with suppress(ClientLeftError):  # The next message tells it, too.
             try:
                 async with aclosing(reports):
@@ -197,9 +198,9 @@ class Conversation:
             except redis_errors() as error:
                 await self._say_unavailable(error)
 
-    async def _say_report(self, report: Report) -> None:
-        fields = json.dumps({"type": report.name, "run": self._run})
-        await self._say_text(f"{fields[:-1]}, {report.details[1:]}")
+    async def _say_report(self, report: Event) -> None:
+        head = {"type": report.name, "run": self._run}
+        await self._say_text(json_object(head, report.data.encode()).decode())
 
     async def _say_unavailable(self, error: Exception) -> None:
         logger.warning("Redis is down: %s", error)

@@ -1,64 +1,52 @@
-"""Where the events of a topic are kept for a while: in this process, or in Redis for all."""
+"""The logs that keep the events of a topic for a while: in this process, or in Redis for all."""
 
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import batched, chain
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from onloop.event import Event
 from onloop.redis import redis_client
 
 KEEP_SECONDS = 600  # After the last event of a topic.
 KEEP_EVENTS = 2_000  # Of one topic.
 KEEP_TOPICS = 1_000  # In one process or in one Redis, as the next one.
 KEEP_CHARACTERS = 64 * 1024 * 1024  # Of data; bytes in Redis.
-SLICE_EVENTS = 100  # That Redis is sent, or sends, at a time.
+SLICE_EVENTS = 100  # In one command to Redis, or one reply.
 
 type Position = tuple[int, int]
-type Event = tuple[str, str]
-"""Its name, and its data as text."""
+"""A place in a log; the `id` of an event that was read from the log names it."""
 
 START: Position = (0, 0)
 
 
-class Entry(NamedTuple):
-    """An event as it stands in the log; positions rise."""
-
-    position: Position
-    name: str
-    data: str
-
-    @property
-    def id(self) -> str:
-        return "{}-{}".format(*self.position)
-
-
-def position_of(entry_id: str | None) -> Position:
-    """Return the position that an `Entry.id` names, and the start for any other text."""
-    match = re.fullmatch("([0-9]{1,20})-([0-9]{1,20})", entry_id or "", re.ASCII)
+def position_of(event_id: str | None) -> Position:
+    """Return the position that the id of an event names, and the start for any other text."""
+    match = re.fullmatch("([0-9]{1,20})-([0-9]{1,20})", event_id or "", re.ASCII)
     return (int(match[1]), int(match[2])) if match else START
 
 
-def entries_after(entries: list[Entry], position: Position) -> list[Entry]:
-    """Return the part of `entries` that comes after `position`."""
-    return entries[bisect_right(entries, position, key=lambda entry: entry.position) :]
+def events_after(events: list[Event], position: Position) -> list[Event]:
+    """Return the events of a log that come after `position`."""
+    return events[bisect_right(events, position, key=lambda event: position_of(event.id)) :]
 
 
 class Log(Protocol):
-    """Keeps the last events of each topic."""
+    """Keeps the last events of each topic, and gives each an id of its own."""
 
     async def append(self, topic: str, events: Sequence[Event]) -> None: ...
 
-    async def read(self, topic: str, after: Position) -> list[Entry]: ...
+    async def read(self, topic: str, after: Position) -> list[Event]: ...
 
     async def has(self, topic: str) -> bool: ...
 
 
 @dataclass(slots=True)
 class _Topic:
-    entries: list[Entry] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     last: int = 0
     characters: int = 0
     appended: float = 0.0
@@ -73,19 +61,20 @@ class ProcessLog:
 
     async def append(self, topic: str, events: Sequence[Event]) -> None:
         kept = self._topics[topic] = self._topics.pop(topic, _Topic())
-        for name, data in events:
+        for event in events:
             kept.last += 1
-            kept.entries.append(Entry((kept.last, 0), name, data))
-        dropped, kept.entries = kept.entries[:-KEEP_EVENTS], kept.entries[-KEEP_EVENTS:]
-        growth = sum(len(data) for _, data in events) - sum(len(entry.data) for entry in dropped)
+            kept.events.append(replace(event, id=f"{kept.last}-0"))
+        dropped, kept.events = kept.events[:-KEEP_EVENTS], kept.events[-KEEP_EVENTS:]
+        growth = sum(len(event.data) for event in events)
+        growth -= sum(len(event.data) for event in dropped)
         kept.characters += growth
         self._characters += growth
         kept.appended = monotonic()
         self._forget()
 
-    async def read(self, topic: str, after: Position) -> list[Entry]:
+    async def read(self, topic: str, after: Position) -> list[Event]:
         kept = self._topics.get(topic)
-        return entries_after(kept.entries, after) if kept else []
+        return events_after(kept.events, after) if kept else []
 
     async def has(self, topic: str) -> bool:
         return topic in self._topics
@@ -157,7 +146,7 @@ end
 class RedisLog:
     """Keeps events in Redis Streams: as many as a `ProcessLog`, for all processes together.
 
-    What is long travels in slices, so that Redis answers each in time. All methods raise
+    Many events travel in slices, so that Redis answers each command in time. All methods raise
     `onloop.redis.redis_errors()` where it does not.
     https://redis.io/docs/latest/develop/data-types/streams/
     """
@@ -167,27 +156,27 @@ class RedisLog:
         bounds = (KEEP_EVENTS, KEEP_TOPICS, KEEP_CHARACTERS, KEEP_SECONDS)
         async with redis_client() as client:
             for some in batched(events, SLICE_EVENTS):
-                fields = chain.from_iterable(some)
+                fields = chain.from_iterable((event.name, event.data) for event in some)
                 await client.eval(APPEND, len(keys), *keys, *map(str, bounds), *fields)
 
-    async def read(self, topic: str, after: Position) -> list[Entry]:
-        entries: list[Entry] = []
+    async def read(self, topic: str, after: Position) -> list[Event]:
+        events: list[Event] = []
         async with redis_client() as client:
             while True:
                 start = "({}-{}".format(*after)
                 found: Any = await client.xrange(_key(topic), min=start, count=SLICE_EVENTS)
-                entries += (_entry(number, event) for number, event in found)
+                events += (_event(event_id, fields) for event_id, fields in found)
                 if len(found) < SLICE_EVENTS:
-                    return entries
-                after = entries[-1].position
+                    return events
+                after = position_of(events[-1].id)
 
     async def has(self, topic: str) -> bool:
         async with redis_client() as client:
             return bool(await client.exists(_key(topic)))
 
 
-def _entry(number: bytes, event: dict[bytes, bytes]) -> Entry:
-    return Entry(position_of(number.decode()), event[b"name"].decode(), event[b"data"].decode())
+def _event(event_id: bytes, fields: dict[bytes, bytes]) -> Event:
+    return Event(fields[b"name"].decode(), fields[b"data"].decode(), event_id.decode())
 
 
 def _key(topic: str) -> str:

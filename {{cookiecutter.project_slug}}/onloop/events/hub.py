@@ -1,9 +1,9 @@
 """Events that any process publishes and any process follows: a log for each topic, and a wake-up.
 
-An event is first appended to the log of its topic; then the channel layer tells every process that
-follows the topic that there is news. Such a process reads the log once for all its followers, so
-thousands of them cost one connection and one read. Nothing hangs on a single wake-up: a process
-joins the topic's group before it reads, and reads now and then without having been told.
+An event is first appended to the log of its topic; then the channel layer wakes every process that
+follows the topic. Such a process reads the log once for all its followers, so thousands of them
+cost one connection and one read. No single wake-up matters: a process joins the topic's group
+before it reads, and reads every few seconds without a wake-up.
 """
 
 import asyncio
@@ -14,16 +14,15 @@ from weakref import WeakKeyDictionary
 from channels.layers import BaseChannelLayer, channel_layers
 
 from onloop.conf import settings
+from onloop.event import Event
 from onloop.events.event_log import (
     KEEP_EVENTS,
     START,
-    Entry,
-    Event,
     Log,
     Position,
     ProcessLog,
     RedisLog,
-    entries_after,
+    events_after,
     position_of,
 )
 from onloop.redis import redis_errors
@@ -49,15 +48,16 @@ class Hub:
         self._listener: asyncio.Task[None] | None = None  # As long as the event loop.
 
     async def publish(self, topic: str, *events: Event) -> None:
-        """Append events to the log of a topic, and wake those who follow it."""
+        """Append events to the log of a topic, and wake its followers. Their ids are the log's."""
         await self.log.append(topic, events)
         await self.layer.group_send(_group(topic), {"type": "news", "topic": topic})
 
-    async def follow(self, topic: str, after: str | None = None) -> AsyncGenerator[Entry]:
-        """Yield the entries of a topic after the one with this id, and each new one, without end.
+    async def follow(self, topic: str, after: str | None = None) -> AsyncGenerator[Event]:
+        """Yield the events of a topic after the one with this id, and each new one, without end.
 
-        An id that no entry has had yet, or that is no id, counts as none: all that is kept comes,
-        from the oldest entry on. So it does where the entry with this id is kept no more.
+        An id that no event of the topic has had yet, or that is not one of a log, counts as none:
+        every event that is kept comes, the oldest first. An event that is no longer kept counts as
+        older than these.
         """
         tail = await self._enter(topic)
         try:
@@ -67,9 +67,9 @@ class Hub:
                 position = START
             while True:
                 changed = tail.changed
-                for entry in entries_after(tail.entries, position):
-                    position = entry.position
-                    yield entry
+                for event in events_after(tail.events, position):
+                    position = position_of(event.id)
+                    yield event
                 await changed.wait()
         finally:
             await self._leave(topic)
@@ -95,19 +95,19 @@ class Hub:
         await asyncio.wait([tail.reader])
 
     async def _listen(self) -> None:
-        """Pass on what the channel layer tells."""
+        """Wake the readers of the topics that the channel layer names."""
         while True:
             try:
                 news = await self.layer.receive(self._channel)
             except Exception as error:
-                self._note_failure(error, "The channel layer failed; it is asked again.")
+                self._note_failure(error, "The channel layer failed; it is read again.")
                 await asyncio.sleep(RECHECK_SECONDS)
             else:
                 if tail := self._tails.get(news["topic"]):
                     tail.news.set()
 
     async def _read(self, topic: str, tail: "_Tail") -> None:
-        """Read the log whenever there is news, or might be."""
+        """Read the log at each wake-up, and every `RECHECK_SECONDS` without one."""
         try:
             while True:
                 tail.news.clear()
@@ -120,7 +120,7 @@ class Hub:
                     async with asyncio.timeout(RECHECK_SECONDS):
                         await tail.news.wait()
                 except TimeoutError:
-                    tail.joined = False  # A Redis that has restarted knows of no group.
+                    tail.joined = False  # A Redis that has restarted has no groups.
         finally:
             await self._discard(topic)
 
@@ -137,7 +137,7 @@ class Hub:
                 await self.layer.group_discard(_group(topic), self._channel)
         except Exception as error:
             self._note_failure(error, f"The group of {topic} could not be left; it expires.")
-        if tail := self._tails.get(topic):  # Somebody came meanwhile, and joined perhaps too early.
+        if tail := self._tails.get(topic):  # A new follower may have joined before the discard.
             tail.joined = False
             tail.news.set()
 
@@ -152,12 +152,12 @@ class Hub:
 
 
 class _Tail:
-    """What this process has read of a topic, for all who follow it here."""
+    """The events of a topic that this process has read, for all its followers here."""
 
     reader: asyncio.Task[None]
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.events: list[Event] = []
         self.followers = 0
         self.joined = False
         self.news = asyncio.Event()
@@ -166,12 +166,12 @@ class _Tail:
 
     @property
     def end(self) -> Position:
-        return self.entries[-1].position if self.entries else START
+        return position_of(self.events[-1].id) if self.events else START
 
-    def add(self, entries: list[Entry]) -> None:
+    def add(self, events: list[Event]) -> None:
         self.has_read.set()
-        if entries:
-            self.entries = [*self.entries, *entries][-KEEP_EVENTS:]
+        if events:
+            self.events = [*self.events, *events][-KEEP_EVENTS:]
             self.changed.set()
             self.changed = asyncio.Event()
 
@@ -179,8 +179,8 @@ class _Tail:
 class Publisher:
     """Publishes to one topic without waiting.
 
-    What piles up while an append is in flight goes in the next one. When one fails, that is logged
-    and nothing more is published: a log with a gap would lie.
+    Events that come while an append is in flight go in the next one. When an append fails, that is
+    logged and nothing more is published: a log with a gap would mislead its readers.
     """
 
     def __init__(self, topic: str) -> None:
@@ -196,7 +196,7 @@ class Publisher:
             self._sending = asyncio.create_task(self._send())
 
     async def flush(self) -> None:
-        """Wait until all is published, or has failed: each append within `PATIENCE_SECONDS`."""
+        """Wait until every event is published or has failed: `PATIENCE_SECONDS` for each append."""
         if self._sending:
             await asyncio.wait([self._sending])
 
@@ -215,7 +215,7 @@ class Publisher:
 
 
 def hub() -> Hub:
-    """Return the hub of the running event loop: in Redis if there is one, else for itself."""
+    """Return the hub of the running event loop: in Redis if there is one, else in this process."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
         layer = channel_layers["default"]
@@ -227,7 +227,7 @@ _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
 def _outage(error: Exception) -> str:
-    """Return what is wrong where Redis is down or does not answer, and nothing for a defect."""
+    """Return the cause where Redis is down or does not answer, and nothing for a defect."""
     if isinstance(error, TimeoutError):
         return f"no answer within {PATIENCE_SECONDS:g} s"
     return str(error) if isinstance(error, redis_errors()) else ""

@@ -10,8 +10,9 @@ from channels.layers import InMemoryChannelLayer
 from channels_redis.core import RedisChannelLayer
 from pytest_django import Settings
 
+from onloop.event import Event
 from onloop.events import hub as hub_module
-from onloop.events.event_log import START, Entry, Event, Position, ProcessLog, RedisLog
+from onloop.events.event_log import START, Position, ProcessLog, RedisLog, position_of
 from onloop.events.hub import Hub, Publisher, hub
 
 
@@ -32,7 +33,7 @@ class CountingLog(ProcessLog):
         self.fail()
         await super().append(topic, events)
 
-    async def read(self, topic: str, after: Position) -> list[Entry]:
+    async def read(self, topic: str, after: Position) -> list[Event]:
         self.reads += 1
         self.fail()
         return await super().read(topic, after)
@@ -71,9 +72,9 @@ def any_hub(request: pytest.FixtureRequest, settings: Settings) -> Hub:
     return Hub(RedisLog(), RedisChannelLayer(hosts=[settings.REDIS_URL]))
 
 
-async def take(hub: Hub, topic: str, count: int, after: str | None = None) -> list[Entry]:
-    async with aclosing(hub.follow(topic, after)) as entries:
-        return [await anext(entries) for _ in range(count)]
+async def take(hub: Hub, topic: str, count: int, after: str | None = None) -> list[Event]:
+    async with aclosing(hub.follow(topic, after)) as events:
+        return [await anext(events) for _ in range(count)]
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -81,28 +82,28 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-def data(entries: list[Entry]) -> list[str]:
-    return [entry.data for entry in entries]
+def data(events: list[Event]) -> list[str]:
+    return [event.data for event in events]
 
 
 async def test_replay_then_what_is_new(any_hub: Hub) -> None:
     assert not await any_hub.log.has("t")
-    await any_hub.publish("t", ("n", "1"), ("n", "2"))
+    await any_hub.publish("t", Event("n", "1"), Event("n", "2"))
     assert await any_hub.log.has("t")
-    async with aclosing(any_hub.follow("t")) as entries:
-        seen = [await anext(entries), await anext(entries)]
+    async with aclosing(any_hub.follow("t")) as events:
+        seen = [await anext(events), await anext(events)]
         for number in ("3", "4"):
-            await any_hub.publish("t", ("n", number))
-            await any_hub.publish("other", ("n", "not this"))
-            seen.append(await anext(entries))
+            await any_hub.publish("t", Event("n", number))
+            await any_hub.publish("other", Event("n", "not this"))
+            seen.append(await anext(events))
     assert data(seen) == ["1", "2", "3", "4"]
-    assert sorted(seen) == seen
+    assert sorted(seen, key=lambda event: position_of(event.id)) == seen
     assert await take(any_hub, "t", 2, after=seen[1].id) == seen[2:]
 
 
 @pytest.mark.parametrize("after", ["nonsense", "99999999999999999999-0"])
-async def test_id_that_no_entry_has_had_counts_as_none(any_hub: Hub, after: str) -> None:
-    await any_hub.publish("t", ("n", "1"), ("n", "é"))
+async def test_id_that_no_event_has_had_counts_as_none(any_hub: Hub, after: str) -> None:
+    await any_hub.publish("t", Event("n", "1"), Event("n", "é"))
     assert data(await take(any_hub, "t", 2, after=after)) == ["1", "é"]
 
 
@@ -111,7 +112,7 @@ async def test_nothing_is_left_of_followers_that_leave(
 ) -> None:
     tails: dict[str, object] = {}
     monkeypatch.setattr(any_hub, "_tails", tails)
-    await any_hub.publish("t", ("n", "1"))
+    await any_hub.publish("t", Event("n", "1"))
     await take(any_hub, "t", 1)
     tasks = asyncio.all_tasks()
     for _ in range(3):
@@ -125,10 +126,10 @@ async def test_followers_of_a_topic_share_one_reader(memory_hub: Hub, log: Count
         followers = [
             await stack.enter_async_context(aclosing(memory_hub.follow("t"))) for _ in range(1000)
         ]
-        await memory_hub.publish("t", ("n", "1"))
+        await memory_hub.publish("t", Event("n", "1"))
         assert {(await anext(follower)).data for follower in followers} == {"1"}
         reads = log.reads
-        await memory_hub.publish("t", ("n", "2"))
+        await memory_hub.publish("t", Event("n", "2"))
         assert {(await anext(follower)).data for follower in followers} == {"2"}
         assert log.reads == reads + 1
 
@@ -140,19 +141,19 @@ async def test_lost_wake_up_delays_and_loses_nothing(
     async def lose(group: str, message: dict[str, Any]) -> None:
         """As a layer does whose channels are full."""
 
-    async with aclosing(memory_hub.follow("t")) as entries:
-        await memory_hub.publish("t", ("n", "1"))
-        assert (await anext(entries)).data == "1"
+    async with aclosing(memory_hub.follow("t")) as events:
+        await memory_hub.publish("t", Event("n", "1"))
+        assert (await anext(events)).data == "1"
         monkeypatch.setattr(layer, "group_send", lose)
-        await memory_hub.publish("t", ("n", "2"))
-        assert (await anext(entries)).data == "2"
+        await memory_hub.publish("t", Event("n", "2"))
+        assert (await anext(events)).data == "2"
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_lost_group_is_joined_again(memory_hub: Hub, layer: InMemoryChannelLayer) -> None:
-    async with aclosing(memory_hub.follow("t")) as entries:
-        await memory_hub.publish("t", ("n", "1"))
-        await anext(entries)
+    async with aclosing(memory_hub.follow("t")) as events:
+        await memory_hub.publish("t", Event("n", "1"))
+        await anext(events)
         await layer.flush()
         await until(lambda: bool(layer.groups))
 
@@ -160,19 +161,19 @@ async def test_lost_group_is_joined_again(memory_hub: Hub, layer: InMemoryChanne
 async def test_late_news_of_a_topic_that_nobody_follows_any_more(
     memory_hub: Hub, layer: InMemoryChannelLayer
 ) -> None:
-    async with aclosing(memory_hub.follow("t")) as entries:
-        await memory_hub.publish("t", ("n", "1"))
-        assert (await anext(entries)).data == "1"
+    async with aclosing(memory_hub.follow("t")) as events:
+        await memory_hub.publish("t", Event("n", "1"))
+        assert (await anext(events)).data == "1"
         await layer.group_send("topic.t", {"type": "news", "topic": "gone"})
-        await memory_hub.publish("t", ("n", "2"))
-        assert (await anext(entries)).data == "2"
+        await memory_hub.publish("t", Event("n", "2"))
+        assert (await anext(events)).data == "2"
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_log_that_fails_is_read_again(
     memory_hub: Hub, log: CountingLog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await memory_hub.publish("t", ("n", "1"))
+    await memory_hub.publish("t", Event("n", "1"))
     log.failures = 2
     assert data(await take(memory_hub, "t", 1)) == ["1"]
     assert [record.message for record in caplog.records] == [
@@ -181,7 +182,7 @@ async def test_log_that_fails_is_read_again(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_layer_that_fails_is_asked_again(
+async def test_layer_that_fails_is_read_again(
     memory_hub: Hub,
     layer: InMemoryChannelLayer,
     monkeypatch: pytest.MonkeyPatch,
@@ -194,11 +195,11 @@ async def test_layer_that_fails_is_asked_again(
         raise ConnectionError
 
     monkeypatch.setattr(layer, "receive", fail_once)
-    async with aclosing(memory_hub.follow("t")) as entries:
+    async with aclosing(memory_hub.follow("t")) as events:
         for number in range(5):
-            await memory_hub.publish("t", ("n", str(number)))
-            assert (await anext(entries)).data == str(number)
-    assert "The channel layer failed; it is asked again." in caplog.messages
+            await memory_hub.publish("t", Event("n", str(number)))
+            assert (await anext(events)).data == str(number)
+    assert "The channel layer failed; it is read again." in caplog.messages
 
 
 async def test_group_that_cannot_be_left_is_logged(
@@ -211,7 +212,7 @@ async def test_group_that_cannot_be_left_is_logged(
         raise ConnectionError
 
     monkeypatch.setattr(layer, "group_discard", fail)
-    await memory_hub.publish("t", ("n", "1"))
+    await memory_hub.publish("t", Event("n", "1"))
     await take(memory_hub, "t", 1)
     assert caplog.messages == ["The group of t could not be left; it expires."]
 
@@ -228,16 +229,16 @@ async def test_who_comes_while_the_last_one_leaves_is_woken(
         await discard(group, channel)
 
     monkeypatch.setattr(layer, "group_discard", slow_discard)
-    await memory_hub.publish("t", ("n", "1"))
+    await memory_hub.publish("t", Event("n", "1"))
     first = asyncio.create_task(take(memory_hub, "t", 1))
     await leaving.wait()
-    async with aclosing(memory_hub.follow("t")) as entries:
-        assert (await anext(entries)).data == "1"
+    async with aclosing(memory_hub.follow("t")) as events:
+        assert (await anext(events)).data == "1"
         joined.set()
         await first
         await until(lambda: bool(layer.groups))
-        await memory_hub.publish("t", ("n", "2"))
-        assert (await anext(entries)).data == "2"
+        await memory_hub.publish("t", Event("n", "2"))
+        assert (await anext(events)).data == "2"
 
 
 @pytest.fixture
@@ -251,10 +252,10 @@ async def test_what_piles_up_is_appended_at_once(own_hub: Hub, log: CountingLog)
     publisher = Publisher("t")
     await publisher.flush()
     log.open.clear()
-    publisher.publish(("n", "0"))
+    publisher.publish(Event("n", "0"))
     await until(lambda: bool(log.appends))
     for number in range(1, 100):
-        publisher.publish(("n", str(number)))
+        publisher.publish(Event("n", str(number)))
     log.open.set()
     await publisher.flush()
     assert log.appends == [1, 99]
@@ -267,7 +268,7 @@ async def test_nothing_is_published_after_a_failure(
     publisher = Publisher("t")
     log.failures = 1
     for number in range(3):
-        publisher.publish(("n", str(number)))
+        publisher.publish(Event("n", str(number)))
         await publisher.flush()
     assert await log.read("t", START) == []
     assert caplog.messages == ["t is published no further."]
@@ -282,6 +283,6 @@ async def test_append_that_hangs_is_given_up(
     monkeypatch.setattr(hub_module, "PATIENCE_SECONDS", 0.01)
     log.open.clear()
     publisher = Publisher("t")
-    publisher.publish(("n", "1"))
+    publisher.publish(Event("n", "1"))
     await publisher.flush()
     assert caplog.messages == ["t is published no further: no answer within 0.01 s"]

@@ -8,7 +8,8 @@ from django.test import AsyncClient
 from pytest_django import Settings
 
 from live import shared_run
-from live.run import Report
+from live.run import without_response
+from onloop.event import Event
 from onloop.events.hub import Publisher
 from onloop.testing import Call, serve_upstream
 from tests.live.reading import parse, talk
@@ -105,24 +106,24 @@ async def test_run_whose_server_has_died_is_not_waited_for_without_end(
     settings.AGGREGATOR_DEADLINE = 0.05
     run = shared_run.new_run()
     publisher = Publisher(f"run.{run}")
-    publisher.publish(("start", '{"count": 1}'))
+    publisher.publish(Event("start", '{"count": 1}'))
     await publisher.flush()
     start, lost = [report async for report in shared_run.watch_run(run)]
     assert start.name == "start"
     assert lost.name == "lost"
-    assert json.loads(lost.details)["message"] == "Nothing was heard of the run for 0.05 s."
+    assert json.loads(lost.data)["message"] == "Nothing was heard of the run for 0.05 s."
 
 
 async def test_others_are_spared_a_long_response(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
-        await call.reply(b'"%b"' % (b"x" * shared_run.MAX_DETAILS))
+        await call.reply(b'"%b"' % (b"x" * shared_run.MAX_DATA))
 
     async with serve_upstream(answer) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(1)
         result, done = await client.hear_until("done")
     _, spared, told_done = parse((await ask(server + path(run))).text)
-    assert len(result["response"]) == shared_run.MAX_DETAILS
+    assert len(result["response"]) == shared_run.MAX_DATA
     assert "response" not in spared["data"]
     assert (spared["data"]["index"], spared["data"]["ok"]) == (0, True)
     assert told_done["data"]["ok"] == done["ok"] == 1
@@ -130,5 +131,5 @@ async def test_others_are_spared_a_long_response(server: str, settings: Settings
 
 @pytest.mark.parametrize("response", ['[{"a": 1, "response": 2}]', "1" * 5_000])
 def test_response_is_left_out_unread(response: str) -> None:
-    report = Report("result", f'{{"index": 0, "ok": true, "response": {response}}}')
-    assert report.without_response() == '{"index": 0, "ok": true}'
+    result = Event("result", f'{{"index": 0, "ok": true, "response": {response}}}')
+    assert without_response(result).data == '{"index": 0, "ok": true}'

@@ -28,7 +28,7 @@ async def until_closed(source: Source) -> None:
 async def test_client_that_leaves_closes_the_source(server: str, name: str) -> None:
     async with httpx.AsyncClient().stream("GET", f"{server}/silent/{name}/") as response:
         text = response.aiter_text()
-        assert await anext(text) == "data: hello\n\n"
+        assert await anext(text) == "event: message\ndata: hello\n\n"
         assert not sources[name].closed.is_set()
     await until_closed(sources[name])
 
@@ -37,8 +37,8 @@ async def test_idle_stream_is_kept_open_by_comments(server: str, name: str) -> N
     url = f"{server}/silent/{name}/?heartbeat=0.01"
     async with httpx.AsyncClient().stream("GET", url) as response:
         lines = response.aiter_lines()
-        seen = [await anext(lines) for _ in range(6)]
-    assert seen == ["data: hello", "", ": still here", "", ": still here", ""]
+        seen = [await anext(lines) for _ in range(7)]
+    assert seen == ["event: message", "data: hello", "", ": still here", "", ": still here", ""]
 
 
 async def test_reader_that_does_not_read_stops_its_source(server: str, name: str) -> None:

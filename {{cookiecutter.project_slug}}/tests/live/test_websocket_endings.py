@@ -11,27 +11,27 @@ import pytest
 from pytest_django import Settings
 
 from live import websocket
-from live.run import Report
 from live.websocket import Conversation
+from onloop.event import Event
 from onloop.testing import serve_process, serve_upstream
 from tests.live.reading import talk
 from tests.live.upstreams import Hanging, echo
 
 
 class Endless:
-    """Reports without end; how many were asked for, and whether it is closed."""
+    """Events without end; how many were asked for, and whether it is closed."""
 
     def __init__(self) -> None:
         self.produced = 0
         self.closed = threading.Event()
 
-    async def __call__(self, run: str, count: int) -> AsyncGenerator[Report]:
+    async def __call__(self, run: str, count: int) -> AsyncGenerator[Event]:
         try:
-            yield Report("start", '{"count": 1}')
+            yield Event("start", '{"count": 1}')
             while True:
                 self.produced += 1
                 await asyncio.sleep(0)
-                yield Report("result", json.dumps({"response": "x" * 65_536}))
+                yield Event("result", json.dumps({"response": "x" * 65_536}))
         finally:
             self.closed.set()
 
@@ -58,8 +58,8 @@ async def test_reader_that_does_not_read_stops_the_reports(
 async def test_failure_of_the_server_is_logged_and_told(
     server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(run: str, count: int) -> AsyncGenerator[Report]:
-        yield Report("start", '{"count": 1}')
+    async def broken(run: str, count: int) -> AsyncGenerator[Event]:
+        yield Event("start", '{"count": 1}')
         raise ZeroDivisionError
 
     monkeypatch.setattr(websocket, "shared_run", broken)
@@ -139,10 +139,10 @@ async def test_others_have_a_turn_after_each_report(monkeypatch: pytest.MonkeyPa
     """Sending to a client that reads quickly never waits."""
     turns: list[int] = []
 
-    async def replayed(run: str, count: int) -> AsyncGenerator[Report]:
+    async def replayed(run: str, count: int) -> AsyncGenerator[Event]:
         for number in range(100):
             asyncio.get_running_loop().call_soon(turns.append, number)
-            yield Report("result", "{}")
+            yield Event("result", "{}")
             assert turns == list(range(number + 1))
 
     monkeypatch.setattr(websocket, "shared_run", replayed)

@@ -22,7 +22,7 @@ class Source:
         """One event, and then nothing for ever."""
         try:
             self.produced += 1
-            yield Event("hello")
+            yield Event("message", "hello")
             await asyncio.Event().wait()
         finally:
             self.closed.set()
@@ -32,7 +32,7 @@ class Source:
         try:
             while True:
                 self.produced += 1
-                yield Event("x" * 65_536)
+                yield Event("message", "x" * 65_536)
         finally:
             self.closed.set()
 
