@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django_structlog.signals import bind_extra_request_finished_metadata
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
@@ -20,6 +20,8 @@ from onloop.observe.observed import observed
 from pytest_django import Settings
 
 from onloop.testing import serve_app
+
+User = get_user_model()
 
 PASSWORD = "correct horse battery staple"  # noqa: S105
 POSITIONS = ["first", "middle", "last"]

@@ -20,12 +20,12 @@ POOL = 10
 
 LOG_IN = """
 import django; django.setup()
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client
 call_command("migrate", verbosity=0)
 client = Client()
-client.force_login(User.objects.create_user("ada"))
+client.force_login(get_user_model().objects.create_user("ada"))
 print(client.cookies["sessionid"].value)
 """
 

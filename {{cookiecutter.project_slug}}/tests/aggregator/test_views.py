@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.db.backends.signals import connection_created
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
@@ -16,6 +16,8 @@ from aggregator import views
 from onloop.authentication import authenticated
 from onloop.testing import Call, barrier, serve_upstream
 from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
+
+User = get_user_model()
 
 # The sync API
 

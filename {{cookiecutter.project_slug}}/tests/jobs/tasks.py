@@ -11,9 +11,11 @@ from contextvars import ContextVar
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.db import connections
 from django.tasks import TaskContext, task
+
+User = get_user_model()
 
 starts: Counter[str] = Counter()
 running: set[int] = set()

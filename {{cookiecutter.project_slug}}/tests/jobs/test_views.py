@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.tasks import TaskResultStatus, default_task_backend
 from django.test import AsyncClient, Client
@@ -31,6 +31,8 @@ from onloop.tasks.worker import database, embedded_worker
 from onloop.testing import Call, serve_app, serve_upstream
 from tests.jobs import tasks
 from tests.jobs.conftest import database_down, run_worker, until
+
+User = get_user_model()
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import httpx
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import path
 from pytest_django import Settings
@@ -22,6 +22,8 @@ from onloop.observe.observed import observed
 from onloop.testing import serve_app, serve_upstream
 from tests.live.reading import parse, talk
 from tests.live.upstreams import echo
+
+User = get_user_model()
 
 
 @pytest.fixture

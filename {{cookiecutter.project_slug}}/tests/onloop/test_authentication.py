@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, JsonResponse
 from django.test import Client
 from django.urls import path
@@ -24,6 +24,8 @@ from onloop.asgi.websockets import WebSocketRouter
 from onloop.authentication import authenticated, authenticated_websocket
 from onloop.observe.observed import observed
 from onloop.testing import serve_app
+
+User = get_user_model()
 
 
 @authenticated

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS, connections
 from pytest_django import Settings
 
@@ -15,6 +15,8 @@ from onloop import background
 from onloop.background import BackgroundRefusedError, background_work, run_in_background
 from onloop.testing import serve_process
 from tests.polling import eventually
+
+User = get_user_model()
 
 APP = "tests.onloop.background_views:application"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import path
 from pytest_django import Settings
@@ -22,6 +22,8 @@ from onloop.observe.observed import observed
 from onloop.testing import serve_app
 from tests.onloop.handler.exchange import access_log
 from tests.polling import eventually
+
+User = get_user_model()
 
 
 async def who(scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,10 +8,12 @@ import httpx
 import pytest
 import uvicorn
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core import checks
 
 from onloop.asgi.handler import EventLoopASGIHandler
+
+User = get_user_model()
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import got_request_exception
@@ -19,6 +19,8 @@ from pytest_django import Settings
 
 from onloop.asgi.handler import EventLoopASGIHandler
 from tests.onloop.handler.exchange import Browser, ask
+
+User = get_user_model()
 
 ERRORS = (
     Http404,

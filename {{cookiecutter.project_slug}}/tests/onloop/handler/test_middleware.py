@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.sessions.backends.file import SessionStore as FileStore
 from django.contrib.sessions.models import Session
@@ -39,6 +39,8 @@ from tests.onloop.handler.talks import (
     TRUSTING,
     Talk,
 )
+
+User = get_user_model()
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

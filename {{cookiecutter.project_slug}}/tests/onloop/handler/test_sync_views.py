@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core.signals import request_finished, request_started
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +15,8 @@ from pytest_django import Settings
 
 from onloop.asgi.handler import EventLoopASGIHandler
 from tests.onloop.handler.exchange import Exchange, ask
+
+User = get_user_model()
 
 SIGNALS = [request_started, request_finished]
 

@@ -7,11 +7,13 @@ from sqlite3 import ProgrammingError
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.db import connection, connections, transaction
 
 from onloop.asgi.thread_pool import SyncThreads
 from onloop.asgi.threads import RequestThread
+
+User = get_user_model()
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from random import Random
 
 from django.contrib import admin, messages
-from django.contrib.auth import alogin, login
-from django.contrib.auth.models import User
+from django.contrib.auth import alogin, get_user_model, login
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -17,6 +16,8 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.common import no_append_slash
 from django.views.decorators.csp import csp_override
 from django.views.decorators.csrf import csrf_exempt
+
+User = get_user_model()
 
 
 async def plain(request: HttpRequest) -> HttpResponse:
