@@ -32,8 +32,8 @@ def test_production_settings_serve_collected_files(project: Path, tmp_path: Path
         stylesheet = home.partition('rel="stylesheet" href="')[2].partition('"')[0]
         status, css = get(url + stylesheet)
 
-    assert stylesheet.startswith("/static/live/page.")
-    assert stylesheet != "/static/live/page.css"
+    assert stylesheet.startswith("/static/site.")
+    assert stylesheet != "/static/site.css"
     assert (status, "--accent" in css) == (200, True)
 
 

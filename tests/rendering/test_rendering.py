@@ -31,7 +31,11 @@ FILES_WITH_JINJA = {
 # What these hold is Django's or GitHub's, and is copied as it is.
 COPIED = {
     ".github/workflows/ci.yml",
+    "accounts/templates/accounts/account.html",
+    "accounts/templates/accounts/change_password.html",
+    "accounts/templates/accounts/login.html",
     "live/templates/live/page.html",
+    "templates/base.html",
     "tests/live/test_run_stream.py",
     "tests/onloop/handler/database.py",
     "tests/onloop/handler/test_errors.py",

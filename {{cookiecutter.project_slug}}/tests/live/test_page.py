@@ -26,6 +26,7 @@ def test_leads_to_all_that_answers(client: Client) -> None:
         "/async/api_stream/",
         "/async/api_aggregated/",
         "/sync/api/?task_id=1",
+        "/accounts/",
         "/admin/",
         "/healthz",
         "/readyz",
@@ -73,7 +74,7 @@ def test_its_files_are_there(client: Client) -> None:
     page = client.get("/").content.decode()
 
     files = re.findall('(?:src|href)="/static/([^"]+)"', page)
-    assert files == ["live/page.css", "live/board.css", "live/page.js"]
+    assert files == ["site.css", "live/board.css", "live/page.js"]
     assert all(finders.find(file) for file in files)
 
 

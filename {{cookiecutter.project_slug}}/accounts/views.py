@@ -1,0 +1,58 @@
+"""Log in, log out, change the password. The views of Django that hash passwords run on a thread."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from asgiref.sync import sync_to_async
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required, login_required
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.contrib.messages.views import SuccessMessageMixin
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse_lazy
+from django.views.decorators.http import require_safe
+
+from onloop.asgi.types import View
+from onloop.rate_limit import rate_limited
+
+
+@login_required
+@require_safe
+async def account(request: HttpRequest) -> HttpResponse:
+    """Show who is logged in, and what they can do here."""
+    return render(request, "accounts/account.html", {"user": await request.auser()})
+
+
+class PasswordChange(SuccessMessageMixin[PasswordChangeForm], PasswordChangeView):
+    # Not under registration/, where the admin looks for its own.
+    template_name = "accounts/change_password.html"
+    success_url = reverse_lazy("account")
+    success_message = "Your password was changed."
+
+
+def with_limited_attempts(login: Callable[[HttpRequest], HttpResponseBase]) -> View[[]]:
+    """Answer attempts beyond `LOGIN_RATE_LIMIT` with status 429; the form itself has no limit.
+
+    All views of this kind share one count.
+    """
+
+    async def show_or_log_in(request: HttpRequest) -> HttpResponseBase:
+        return await sync_to_async(login)(request)
+
+    attempt = rate_limited("LOGIN_RATE_LIMIT")(show_or_log_in)
+
+    @login_not_required
+    @wraps(login)
+    async def view(request: HttpRequest) -> HttpResponseBase:
+        return await (attempt if request.method == "POST" else show_or_log_in)(request)
+
+    return view
+
+
+login = with_limited_attempts(LoginView.as_view(template_name="accounts/login.html"))
+admin_login = with_limited_attempts(admin.site.login)
+logout = LogoutView.as_view()
+change_password = PasswordChange.as_view()
