@@ -226,12 +226,13 @@ STORAGES = {
 }
 
 
-# 6. Language and time
+# 6. Language and time; e-mail
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+MAILERS = {"default": env.mailer("EMAIL_URL", "consolemail://" if DEBUG else "smtp://localhost")}
 
 
 # 7. Observability

@@ -163,6 +163,42 @@ def redis_url(name: str) -> str:
     return value
 
 
+def mailer(name: str, default: str) -> dict[str, Any]:
+    """Return Django's settings for the mail server that a URL names, or for the console.
+
+    `smtp+tls` starts TLS on a plain connection (port 587), `smtp+ssl` speaks TLS from the start
+    (port 465).
+
+    Raises:
+        InvalidSetting: it is not a URL of either, or has no host.
+    """
+    url = text(name, default)
+    accepted = "consolemail:// or a URL such as smtp+tls://user:password@host:587"
+    scheme = url.partition(":")[0]
+    if scheme not in {"smtp", "smtp+tls", "smtp+ssl", "consolemail"}:
+        raise InvalidSetting(name, url, accepted)
+    try:
+        config = Env.email_url_config(url)
+    except ValueError as error:
+        raise InvalidSetting(name, url, accepted) from error
+    if scheme == "consolemail":
+        return {"BACKEND": config["EMAIL_BACKEND"]}
+    if not config["EMAIL_HOST"]:
+        raise InvalidSetting(name, url, accepted)
+    return {
+        "BACKEND": config["EMAIL_BACKEND"],
+        "OPTIONS": {
+            "host": config["EMAIL_HOST"],
+            "port": config["EMAIL_PORT"],
+            "username": config["EMAIL_HOST_USER"],
+            "password": config["EMAIL_HOST_PASSWORD"],
+            "use_tls": config.get("EMAIL_USE_TLS", False),
+            "use_ssl": config.get("EMAIL_USE_SSL", False),
+            "timeout": 10,
+        },
+    }
+
+
 def tracing(name: str) -> bool:
     """Return whether OpenTelemetry's own variables name a collector to send traces to.
 

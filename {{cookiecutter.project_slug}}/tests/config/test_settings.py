@@ -151,6 +151,37 @@ def test_lines_are_for_people_in_development_and_for_machines_in_production(
     assert settings(monkeypatch, **production)["LOG_FORMAT"] == "json"
 
 
+def test_mail_is_printed_in_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true")
+
+    console = "django.core.mail.backends.console.EmailBackend"
+    assert values["MAILERS"] == {"default": {"BACKEND": console}}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("", {"host": "localhost", "use_tls": False, "use_ssl": False}),
+        (
+            "smtp+tls://a%40b:c%2Fd@mail.example",
+            {"username": "a@b", "password": "c/d", "port": None},
+        ),
+        ("smtp+tls://mail.example:2525", {"port": 2525, "use_tls": True, "use_ssl": False}),
+        ("smtp+ssl://mail.example", {"use_tls": False, "use_ssl": True}),
+    ],
+)
+def test_mail_server_is_named_by_its_url(
+    monkeypatch: pytest.MonkeyPatch, url: str, expected: dict[str, object]
+) -> None:
+    production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a", "DEBUG": "false"}
+
+    mailer = settings(monkeypatch, **production, EMAIL_URL=url)["MAILERS"]["default"]
+
+    assert mailer["BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    assert mailer["OPTIONS"].items() >= expected.items()
+    assert mailer["OPTIONS"]["timeout"] == 10
+
+
 def test_traces_need_what_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a"}
     assert not settings(monkeypatch, **production)["TRACING"]
@@ -267,6 +298,9 @@ def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_FORMAT", "xml", "console or json"),
         ("LOG_LEVEL", "verbose", "debug or info or warning or error"),
         ("METRICS", "prometheus", "true or false"),
+        ("EMAIL_URL", "mail.example", "consolemail:// or a URL such as smtp+tls://"),
+        ("EMAIL_URL", "smtp://", "consolemail:// or a URL such as smtp+tls://"),
+        ("EMAIL_URL", "smtp://mail.example:port", "consolemail:// or a URL such as smtp+tls://"),
         ("MAX_BODY_BYTES", "0", "a whole number from 1 to 1099511627776"),
         ("MAX_PENDING_REQUESTS", "-1", "a whole number from 0 to 1000000"),
         ("JOBS_BACKEND", "celery", "database or rq"),
@@ -323,6 +357,7 @@ def test_bad_pool_is_refused_in_one_sentence(
         ("AGGREGATOR_UPSTREAM_URL", "http://ada:hunter2@example.com/"),
         ("DATABASE_URL", "nosuch://ada:hunter2@example.com/shop"),
         ("REDIS_URL", "http://:hunter2@example.com/0"),
+        ("EMAIL_URL", "http://ada:hunter2@example.com/"),
     ],
 )
 def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
