@@ -7,9 +7,13 @@ the tests. It needs pytest, pytest-asyncio and pytest-django, and brings these f
 * `server`: the URL of the project, served by a real uvicorn for all tests;
 * `hops`: what left the event loop for a thread, so `assert not hops`.
 
+A test with `django_db` shares one connection with the views that it calls, and is rolled back. One
+that uses `server` as well commits, and the tables are emptied after it.
+
 Each test starts with closed circuits and unused rate limits, and without the shell's proxies.
 """
 
+from onloop.testing.database import _one_connection, pytest_itemcollected
 from onloop.testing.hop_counter import hops
 from onloop.testing.isolation import (
     _no_proxy,
@@ -27,9 +31,11 @@ __all__ = [
     "_no_proxy",
     "_nothing_counted_of_any_client",
     "_nothing_known_of_any_origin",
+    "_one_connection",
     "barrier",
     "fetch",
     "hops",
+    "pytest_itemcollected",
     "serve_app",
     "serve_process",
     "serve_upstream",
