@@ -11,7 +11,7 @@ from django.test import AsyncClient, Client, TestCase
 from pytest_django import Settings
 
 from onloop.asgi.thread_pool import SyncThreads
-from onloop.asgi.threads import ThreadOfOwn
+from onloop.asgi.threads import OwnThread
 
 User = get_user_model()
 
@@ -60,7 +60,7 @@ async def test_concurrent_requests_of_one_test_write(async_client: AsyncClient) 
 
 async def test_threads_use_the_connection_of_the_test(ada: AbstractUser) -> None:
     assert await asyncio.to_thread(User.objects.count) == 1
-    async with ThreadOfOwn(SyncThreads(1)):
+    async with OwnThread(SyncThreads(1)):
         assert await User.objects.acount() == 1
         await User.objects.acreate(username="grace")
 
