@@ -19,7 +19,9 @@ ANSWERS = r"""
 {{ cookiecutter | tojson }}
 """.strip()
 
-PROJECT_PACKAGES = frozenset({"aggregator", "config", "jobs", "live", "onloop", "tests"})
+PROJECT_PACKAGES = frozenset(
+    {"accounts", "aggregator", "config", "jobs", "live", "onloop", "tests"}
+)
 DEPENDENCIES = frozenset(
     """
     aiohappyeyeballs aiohttp aiosignal anyio asgiref ast_serialize attr attrs certifi cffi

@@ -80,6 +80,12 @@ def test_no_derived_slug_is_taken() -> None:
     assert not [name for name in taken if name.endswith("_service")]
 
 
+def test_slug_of_every_package_of_the_project_is_taken() -> None:
+    packages = {module.parent.name for module in FOLDER.glob("*/__init__.py")}
+
+    assert packages - PROJECT_PACKAGES == set()
+
+
 def derived_slug(name: str) -> str:
     """Return the slug that Cookiecutter proposes for a project of this name."""
     slug: str = render_variable(
