@@ -53,6 +53,10 @@ lock: .tools/installed ## Refresh the lock of the template and the one that ever
 	$(POETRY) lock --regenerate
 	$(TOOLS)/bin/python scripts/lock.py
 
+.PHONY: copier
+copier: .venv/installed ## Write copier.yml from cookiecutter.json
+	.venv/bin/python scripts/copier_yml.py
+
 .tools/installed: scripts/tools.txt
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --requirement scripts/tools.txt

@@ -53,7 +53,16 @@ def python(project: Path) -> Path:
     return project / ".venv" / "bin" / "python"
 
 
-def run(project: Path, *command: str, **variables: str) -> str:
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return the contents of all files below a folder, by their paths in it."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def run(project: Path, *command: str | Path, **variables: str) -> str:
     """Run a command in a project with `variables` in its environment, and return what it printed.
 
     Raises:

@@ -1,0 +1,56 @@
+"""Render the project into the current folder, as a task of copier: see `_tasks` of copier.yml.
+
+Cookiecutter renders, so that both tools make the same project: the derived values, the files that
+are copied as they are, and the hooks are written down once.
+"""
+
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from cookiecutter.exceptions import CookiecutterException
+from cookiecutter.main import cookiecutter
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+
+
+def render(answers: dict[str, str], project: Path, *, overwrite: bool) -> None:
+    """Render the template into `project`, whose `.env` stays if it has one.
+
+    Exit with the hook's sentence on a bad answer, and with one sentence where a file would be
+    overwritten and `overwrite` is false.
+    """
+    logging.getLogger("cookiecutter").setLevel(logging.CRITICAL)  # It logs tracebacks of hooks.
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            rendered = Path(
+                cookiecutter(str(TEMPLATE), no_input=True, extra_context=answers, output_dir=folder)
+            )
+        except CookiecutterException:
+            sys.exit(1)
+        if (project / ".env").exists():
+            (rendered / ".env").unlink()
+        if not overwrite and (differing := differing_files(rendered, project)):
+            sys.exit(
+                f"{', '.join(differing[:5])} would be overwritten:"
+                " use another folder, or --overwrite."
+            )
+        shutil.copytree(rendered, project, dirs_exist_ok=True)
+
+
+def differing_files(rendered: Path, project: Path) -> list[str]:
+    """Return which rendered files the project has with other contents."""
+    names = [file.relative_to(rendered) for file in rendered.rglob("*") if file.is_file()]
+    return sorted(
+        name.as_posix()
+        for name in names
+        if (project / name).exists()
+        and (project / name).read_bytes() != (rendered / name).read_bytes()
+    )
+
+
+if __name__ == "__main__":
+    render(json.loads(sys.argv[1]), Path.cwd(), overwrite=sys.argv[2] == "overwrite")
