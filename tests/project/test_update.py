@@ -1,19 +1,46 @@
-"""A project that `cruft create` rendered takes over what the template changes later."""
+"""A project that cruft or copier rendered takes over later changes of the template."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.template import FOLDER, TEMPLATE, run
+from tests.template import FOLDER, TEMPLATE, files_of, run
 
-CRUFT = str(Path(sys.executable).parent / "cruft")
+BIN = Path(sys.executable).parent
 AUTHOR = {
     f"GIT_{role}_{name}": value
     for role in ("AUTHOR", "COMMITTER")
     for name, value in {"NAME": "Ada Lovelace", "EMAIL": "ada@example.com"}.items()
 }
+
+
+class Cruft:
+    """cruft, with the commands that the README names."""
+
+    state = ".cruft.json"
+
+    def create(self, template: Path, project: Path) -> None:
+        run(project.parent, BIN / "cruft", "create", template, "--no-input")
+
+    def update(self, project: Path) -> str:
+        command = ("update", "--refresh-private-variables", "--skip-apply-ask")
+        return run(project, BIN / "cruft", *command)
+
+
+class Copier:
+    """copier, with the commands that the README names."""
+
+    state = ".copier-answers.yml"
+
+    def create(self, template: Path, project: Path) -> None:
+        command = ("copy", "--trust", "--vcs-ref=HEAD", "--defaults")
+        run(project.parent, BIN / "copier", *command, template, project.name)
+
+    def update(self, project: Path) -> str:
+        return run(project, BIN / "copier", "update", "--trust", "--vcs-ref=HEAD", "--defaults")
 
 
 @pytest.fixture
@@ -29,11 +56,17 @@ def template(tmp_path: Path) -> Path:
     return copy
 
 
+@pytest.fixture(params=[Cruft(), Copier()], ids=["cruft", "copier"])
+def tool(request: pytest.FixtureRequest) -> Cruft | Copier:
+    tool: Cruft | Copier = request.param
+    return tool
+
+
 @pytest.fixture
-def created(template: Path, tmp_path: Path) -> Path:
-    """A project that cruft rendered from the copy, committed to a repository of its own."""
-    run(tmp_path, CRUFT, "create", str(template), "--no-input", "--output-dir", str(tmp_path))
+def created(tool: Cruft | Copier, template: Path, tmp_path: Path) -> Path:
+    """A project that the tool rendered from the copy, committed to a repository of its own."""
     project = tmp_path / "async_service"
+    tool.create(template, project)
     commit_all(project)
     return project
 
@@ -54,32 +87,82 @@ def prepend(path: Path, line: str) -> None:
     path.write_text(f"{line}\n{path.read_text()}")
 
 
-def test_update_merges_and_keeps_the_secret(template: Path, created: Path) -> None:
+def copy_without_render(template: Path, pattern: str) -> None:
+    """Add a pattern to the files that the template copies as they are."""
+    prompts = json.loads((template / "cookiecutter.json").read_text())
+    prompts["_copy_without_render"].append(pattern)
+    (template / "cookiecutter.json").write_text(json.dumps(prompts, indent=4))
+
+
+def changed(project: Path) -> dict[str, str]:
+    """Return git's status of each file that differs from the last commit, ignored ones too."""
+    lines = run(project, "git", "status", "--porcelain", "--ignored", "-uall").splitlines()
+    return {line[3:]: line[:2].strip() for line in lines}
+
+
+def test_update_merges_and_keeps_the_secret(
+    tool: Cruft | Copier, template: Path, created: Path
+) -> None:
     secret = (created / ".env").read_text()
-    prepend(template / FOLDER.name / "aggregator" / "views.py", "# Of the template.")
-    (template / FOLDER.name / "added.txt").write_text("Of the template.\n")
+    folder = template / FOLDER.name
+    prepend(folder / "aggregator" / "views.py", "# Of the template.")
+    (folder / "Dockerfile").unlink()
+    prepend(folder / "onloop" / "redis.py", "# Of the template.")
+    (folder / "onloop" / "per_loop.py").unlink()
+    (folder / "onloop" / "added.py").write_text("# {{ copied as it is }}\n")
+    copy_without_render(template, "*.txt")
+    (folder / "added.txt").write_text("{{ copied as it is }}\n")
     commit_all(template)
     append(created / "aggregator" / "views.py", "# Of the owner.")
     append(created / "README.md", "Of the owner.")
+    (created / "compose.yaml").unlink()
     commit_all(created)
 
-    output = run(created, CRUFT, "update", "--skip-apply-ask")
+    output = tool.update(created)
 
     lines = (created / "aggregator" / "views.py").read_text().splitlines()
     assert (lines[0], lines[-1]) == ("# Of the template.", "# Of the owner.")
-    assert (created / "added.txt").exists()
     assert (created / "README.md").read_text().endswith("Of the owner.\n")
+    assert (created / "added.txt").read_text() == "{{ copied as it is }}\n"
+    assert files_of(created / "onloop") == files_of(folder / "onloop")
     assert (created / ".env").read_text() == secret
     assert "different update strategy" not in output
-    changed = run(created, "git", "status", "--porcelain", "--ignored").split()
-    assert set(changed[1::2]) == {".cruft.json", "added.txt", "aggregator/views.py", ".env"}
+    assert set(changed(created)) == {
+        *(".env", tool.state, "Dockerfile", "added.txt", "aggregator/views.py"),
+        *("onloop/added.py", "onloop/per_loop.py", "onloop/redis.py"),
+    }
 
 
-def test_project_without_changes_of_its_own_does_not_differ(template: Path, created: Path) -> None:
-    run(created, CRUFT, "diff", "--exit-code")
+def test_change_of_the_same_line_becomes_a_conflict(
+    tool: Cruft | Copier, template: Path, created: Path
+) -> None:
+    first = (created / "aggregator" / "views.py").read_text().splitlines()[0]
+    prepend(created / "aggregator" / "views.py", "# Of the owner.")
+    commit_all(created)
+    prepend(template / FOLDER.name / "aggregator" / "views.py", "# Of the template.")
     append(template / FOLDER.name / "README.md", "Of the template.")
     commit_all(template)
 
-    run(created, CRUFT, "update", "--skip-apply-ask")
+    tool.update(created)
 
-    run(created, CRUFT, "diff", "--exit-code")
+    lines = (created / "aggregator" / "views.py").read_text().splitlines()
+    conflict = lines[: lines.index(first)]
+    assert [line[:7] for line in conflict] == [
+        *("<<<<<<<", "# Of the owner."[:7], "=======", "# Of the template."[:7], ">>>>>>>")
+    ]
+    assert changed(created)["aggregator/views.py"] == "UU"
+    assert (created / "README.md").read_text().endswith("Of the template.\n")
+    assert not list(created.rglob("*.rej"))
+
+
+@pytest.mark.parametrize("tool", [Cruft()], indirect=True, ids=["cruft"])
+def test_project_without_changes_of_its_own_does_not_differ(
+    tool: Cruft, template: Path, created: Path
+) -> None:
+    run(created, BIN / "cruft", "diff", "--exit-code")
+    append(template / FOLDER.name / "README.md", "Of the template.")
+    commit_all(template)
+
+    tool.update(created)
+
+    run(created, BIN / "cruft", "diff", "--exit-code")
