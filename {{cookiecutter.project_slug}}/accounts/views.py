@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.urls import reverse_lazy
 from django.views.decorators.http import require_safe
 
-from onloop.asgi.types import View
+from onloop.views import View
 from onloop.rate_limit import rate_limited
 
 
