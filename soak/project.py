@@ -13,7 +13,7 @@ from soak.services import free_port, wait_for
 
 # Each visitor's page of an unknown URL reads the session and the user from the database.
 NOT_FOUND_PAGE = "<title>Not found</title><p>{{ user }}, there is no such page.</p>"
-COMMAND = ("-m", "onloop.server", "--host", "127.0.0.1", "--port")
+COMMAND = ("-m", "onloop.server", "config.asgi:application", "--host", "127.0.0.1", "--port")
 
 
 class Process:

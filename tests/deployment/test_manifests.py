@@ -74,7 +74,7 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
 def uvicorn_grace() -> int:
     """Return the seconds that uvicorn waits for requests when the image's command is stopped."""
     command = json.loads(dict(instructions(FOLDER / "Dockerfile"))["CMD"])
-    assert command[:3] == ["python", "-m", "onloop.server"]
+    assert command[:4] == ["python", "-m", "onloop.server", "config.asgi:application"]
     assert "--timeout-graceful-shutdown" not in command
     options = (FOLDER / "onloop" / "server" / "__init__.py").read_text()
     (grace,) = re.findall(r'"timeout_graceful_shutdown": (\d+),', options)

@@ -24,8 +24,9 @@ def booted(project: Path, python: Path, **variables: str) -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         port = listener.getsockname()[1]
+        command = [str(python), "-m", "onloop.server", "config.asgi:application"]
         server = subprocess.Popen(
-            [str(python), "-m", "onloop.server", "--fd", str(listener.fileno())],
+            [*command, "--fd", str(listener.fileno())],
             cwd=project,
             env=ENVIRONMENT | {"PORT": str(port)} | variables,
             pass_fds=[listener.fileno()],

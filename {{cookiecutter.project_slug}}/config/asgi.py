@@ -1,4 +1,4 @@
-"""The ASGI application, served by `python -m onloop.server`."""
+"""The ASGI application, served by `python -m onloop.server config.asgi:application`."""
 
 import os
 import sys

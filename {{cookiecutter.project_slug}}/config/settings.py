@@ -24,6 +24,7 @@ SITE_NAME = "{{ cookiecutter.__quoted_project_name }}"
 # Where `make run` listens; a worker, which does not listen, calls the default upstream there.
 PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
 
 INSTALLED_APPS = [
     "onloop",

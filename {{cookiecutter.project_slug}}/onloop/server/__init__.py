@@ -1,11 +1,12 @@
-"""The server: uvicorn, with the options that this project needs wherever it is started.
+"""The server: uvicorn, with the options that a project needs wherever it is started.
 
-`python -m onloop.server` takes every option of uvicorn's command line.
+`python -m onloop.server mysite.asgi:application` takes every option of uvicorn's command line.
 """
 
+import os
 from typing import Any
 
-APPLICATION = "config.asgi:application"
+from django.conf import settings
 
 # By the names of uvicorn.Config: https://uvicorn.dev/settings/
 OPTIONS: dict[str, Any] = {
@@ -17,3 +18,14 @@ OPTIONS: dict[str, Any] = {
     # Else a request begins with the context of the one before it on the same connection.
     "reset_contextvars": True,
 }
+
+
+def application() -> str:
+    """Return the name of the project's ASGI application, as uvicorn takes it.
+
+    It is the one that the setting `ASGI_APPLICATION` names, with dots as in `WSGI_APPLICATION`;
+    without that setting, the one in the `asgi.py` next to the settings, as `startproject` has it.
+    """
+    package = os.environ["DJANGO_SETTINGS_MODULE"].rpartition(".")[0]
+    path: str = getattr(settings, "ASGI_APPLICATION", f"{package}.asgi.application")
+    return ":".join(path.rsplit(".", 1))

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from django.utils.module_loading import import_string
 
-from onloop.server import APPLICATION, OPTIONS
+from onloop.server import OPTIONS, application
 
 # Reading the certificates takes longer than most tests: once for all of their clients.
 TLS = httpx.create_ssl_context()
@@ -57,16 +57,16 @@ def serve_app(app: Any, **options: Any) -> Iterator[str]:
 
 @contextlib.contextmanager
 def serve_process(
-    *options: str, app: str = APPLICATION, **environment: str
+    *options: str, app: str | None = None, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Serve an application by uvicorn in a process of its own; yield the process and its URL.
+    """Serve the project by uvicorn in a process of its own; yield the process and its URL.
 
-    `options` are uvicorn's. It runs in the current directory, with `environment` added to the
+    `app` names another application than the project's, `options` are uvicorn's. It runs in the current directory, with `environment` added to the
     environment of the tests.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        command = [sys.executable, "-m", "onloop.server", app]
+        command = [sys.executable, "-m", "onloop.server", app or application()]
         server = subprocess.Popen(  # noqa: S603 - the interpreter of the tests
             [*command, "--fd", str(listener.fileno()), *options],
             env=os.environ | environment,
@@ -91,5 +91,5 @@ def fetch(url: str) -> httpx.Response:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The URL of the project, served by one real uvicorn for all tests."""
-    with serve_app(import_string(APPLICATION.replace(":", "."))) as url:
+    with serve_app(import_string(application().replace(":", "."))) as url:
         yield url

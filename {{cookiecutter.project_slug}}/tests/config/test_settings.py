@@ -373,7 +373,7 @@ def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.M
     [
         ["manage.py", "check"],
         ["manage.py", "runserver"],
-        ["-m", "onloop.server", "--port", "0"],
+        ["-m", "onloop.server", "config.asgi:application", "--port", "0"],
     ],
     ids=["check", "runserver", "server"],
 )

@@ -7,14 +7,15 @@ import uvicorn
 from django.conf import settings
 from django.core.management.commands import runserver
 
-from onloop.server import APPLICATION, OPTIONS
+from onloop import conf
+from onloop.server import OPTIONS, application
 
 
 class Command(runserver.Command):
     """Django's command line, with the ASGI application and uvicorn's reloader behind it."""
 
     help = "Starts the ASGI application on uvicorn, for development."
-    default_port = str(settings.PORT)
+    default_port = str(conf.settings.PORT)
     addr: str
     port: str
 
@@ -36,10 +37,10 @@ class Command(runserver.Command):
         }
         development: dict[str, Any] = {
             "host": self.addr,
-            "port": settings.PORT,
+            "port": int(self.port),
             "timeout_graceful_shutdown": 3,
-            "log_config": settings.LOGGING,
+            "log_config": settings.LOGGING or uvicorn.config.LOGGING_CONFIG,
         }
         if options["use_reloader"]:
             development |= reloader
-        uvicorn.run(APPLICATION, **OPTIONS | development)
+        uvicorn.run(application(), **OPTIONS | development)

@@ -1,0 +1,74 @@
+"""What every server of the project is started with."""
+
+import socket
+from contextvars import ContextVar
+from urllib.parse import urlsplit
+
+from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.routing import ProtocolRouter
+from onloop.asgi.types import Receive, Scope, Send
+from onloop.testing import fetch, serve_app, serve_process
+from tests.server.frames import HANDSHAKE
+
+last_path: ContextVar[str] = ContextVar("last_path", default="none")
+
+
+async def report(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the path of the request whose context this one has."""
+    assert scope["type"] != "lifespan"
+    while (await receive()).get("more_body"):
+        pass
+    inherited = last_path.get().encode()
+    last_path.set(scope["path"])
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "bytes": inherited})
+        return
+    headers = [(b"content-length", str(len(inherited)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": inherited})
+
+
+def test_next_request_of_a_connection_has_a_context_of_its_own() -> None:
+    app = ProtocolRouter(http=report, lifespan=Lifespan())
+    requests = b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in (1, 2))
+    with (
+        serve_app(app) as url,
+        socket.create_connection(("127.0.0.1", urlsplit(url).port or 0)) as client,
+    ):
+        client.sendall(requests)
+        answers = b""
+        while answers.count(b"\r\n\r\n") < 2 or not answers.endswith(b"none"):
+            answers += client.recv(65_536)
+            assert b"\r\n\r\n/1" not in answers
+
+
+def test_websocket_of_a_connection_has_a_context_of_its_own() -> None:
+    """Where uvicorn has paused, asyncio reads on in the context of the request before."""
+    app = ProtocolRouter(http=report, websocket=report, lifespan=Lifespan())
+    post = b"POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000
+    with (
+        serve_app(app, loop="asyncio") as url,
+        socket.create_connection(("127.0.0.1", urlsplit(url).port or 0)) as client,
+    ):
+        client.sendall(post)
+        answer = b""
+        while not answer.endswith(b"none"):
+            answer += client.recv(65_536)
+        client.sendall(HANDSHAKE)
+        while data := client.recv(65_536):
+            answer += data
+    assert answer.endswith(b"\x82\x04none")
+
+
+def test_application_that_cannot_start_stops_the_server() -> None:
+    with serve_process(app=f"{__name__}:report") as (server, _):
+        _, log = server.communicate(timeout=50)
+
+    assert server.returncode == 3
+    assert "Application startup failed. Exiting." in log
+
+
+def test_options_on_the_command_line_win() -> None:
+    with serve_process("--lifespan", "off", app=f"{__name__}:report") as (_, url):
+        assert fetch(url).text == "none"
