@@ -7,7 +7,8 @@ from filelock import FileLock
 
 from tests.template import render, run
 
-collect_ignore = ["project/third_party"]  # It runs inside a rendered project.
+# They run inside a rendered project.
+collect_ignore = ["project/acceptance", "project/third_party"]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 import pytest
 from pytest_django import Settings
 
-pytest_plugins = ["onloop.testing", "tests.services", "tests.redis_server"]
+pytest_plugins = ["onloop.testing"]
 
 
 @pytest.fixture(params=["aiohttp", "httpx"])

@@ -17,9 +17,8 @@ from onloop.asgi.routing import ProtocolRouter
 from onloop.database import database_pools
 from onloop.http import shared_http_client
 from onloop.observe.observed import observed
-from pytest_django import Settings
-
 from onloop.testing import serve_app
+from pytest_django import Settings
 
 User = get_user_model()
 

@@ -61,8 +61,8 @@ def serve_process(
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Serve the project by uvicorn in a process of its own; yield the process and its URL.
 
-    `app` names another application than the project's, `options` are uvicorn's. It runs in the current directory, with `environment` added to the
-    environment of the tests.
+    `app` names another application than the project's, `options` are uvicorn's. It runs in the
+    current directory, with `environment` added to the environment of the tests.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

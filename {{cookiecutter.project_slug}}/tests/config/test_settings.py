@@ -15,8 +15,6 @@ from onloop.channel_layer import BoundedRedisChannelLayer
 from onloop.env import InvalidSetting
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
 SECRET = "s" * 50
 
 
@@ -217,31 +215,6 @@ def test_redis_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, url: str) ->
     (host,) = values["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"]
     assert host["address"] == url
     assert host["socket_timeout"] > BoundedRedisChannelLayer.brpop_timeout
-
-
-def test_processes_share_the_cache_and_the_channel_layer_in_redis(
-    monkeypatch: pytest.MonkeyPatch, redis_url: str
-) -> None:
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    prelude = (
-        "import django; django.setup()\n"
-        "from asgiref.sync import async_to_sync\n"
-        "from channels.layers import get_channel_layer\n"
-        "from django.core.cache import cache\n"
-    )
-    write = "cache.set('a', 1); async_to_sync(get_channel_layer().send)('b', {'type': 'hi'})"
-    read = "print(cache.get('a'), async_to_sync(get_channel_layer().receive)('b'))"
-
-    for statement in (write, read):
-        process = subprocess.run(
-            [sys.executable, "-c", prelude + statement],
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-
-    assert process.stdout == "1 {'type': 'hi'}\n"
 
 
 def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:

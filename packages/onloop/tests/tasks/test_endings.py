@@ -15,9 +15,10 @@ from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
 from onloop.tasks import attempts
+from tests.services.polling import until
 from tests.services.proxies import proxy_of
 from tests.tasks import tasks
-from tests.tasks.workers import dedicated_worker, manage, run_worker, until
+from tests.tasks.workers import dedicated_worker, manage, run_worker
 
 TABLE = "django_tasks_database_dbtaskresult"
 RUN_AGAIN = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from onloop.tasks.management.commands.jobs_worker import beating
-from tests.tasks.workers import until
+from tests.services.polling import until
 
 LONG_AGO = 1.0
 

@@ -16,8 +16,9 @@ from pytest_django import Settings
 
 from onloop.tasks import attempts, worker
 from onloop.tasks.models import Lease
+from tests.services.polling import until
 from tests.tasks import tasks
-from tests.tasks.workers import database_down, run_worker, until
+from tests.tasks.workers import database_down, run_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context
 
@@ -24,14 +24,6 @@ async def run_worker() -> AsyncIterator[None]:
         stopping().set()
         await worker
         stopping().clear()
-
-
-async def until[T](look: Callable[[], Awaitable[T]], *, wanted: Callable[[T], object]) -> T:
-    """Return what `look` sees as soon as it is `wanted`."""
-    async with asyncio.timeout(120):
-        while not wanted(seen := await look()):  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.01)
-    return seen
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-
 from onloop.testing import Call, serve_process, serve_upstream
-from tests.aggregator.asking import AGGREGATED, ask, echo
-from tests.onloop.calls import closed_port
-from tests.polling import eventually
+
+from tests.acceptance.clients import AGGREGATED, ask, closed_port
+from tests.acceptance.services.polling import eventually
+from tests.acceptance.upstreams import echo
 
 REQUESTS = 150  # Of each kind.
 POOL = 10
@@ -57,7 +57,7 @@ async def test_requests_that_wait_for_the_upstream_leave_the_database_to_others(
 
     async with serve_upstream(hold) as upstream:
         environment |= {"AGGREGATOR_UPSTREAM_URL": upstream.url, "AGGREGATOR_FAN_OUT": "1"}
-        app = "tests.aggregator.database_views:application"
+        app = "tests.acceptance.aggregator.database_views:application"
         options = ("--timeout-graceful-shutdown", "1")
         with serve_process(*options, app=app, **environment) as (server, url):
             limits = httpx.Limits(max_connections=None)

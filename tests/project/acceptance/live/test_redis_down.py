@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from pytest_django import Settings
-
 from config.asgi import application
 from live import shared_run
 from onloop import redis
 from onloop.events import hub
 from onloop.testing import serve_app, serve_upstream
-from tests.live.reading import parse, talk
-from tests.live.upstreams import HeldBack, echo
-from tests.polling import eventually
-from tests.redis_server import RedisServer
+from pytest_django import Settings
+
+from tests.acceptance.clients import parse, talk
+from tests.acceptance.services.own_redis import RedisServer
+from tests.acceptance.services.polling import eventually
+from tests.acceptance.upstreams import HeldBack, echo
 
 UNAVAILABLE = {
     "type": "unavailable",

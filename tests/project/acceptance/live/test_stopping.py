@@ -6,11 +6,10 @@ import signal
 from contextlib import AsyncExitStack
 
 import httpx
+from onloop.testing import Call, serve_process, serve_upstream
 from websockets.asyncio.client import connect
 from websockets.frames import CloseCode
 from websockets.typing import Origin
-
-from onloop.testing import Call, serve_process, serve_upstream
 
 STREAMS = 200
 AGGREGATIONS = 20

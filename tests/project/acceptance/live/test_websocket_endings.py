@@ -8,14 +8,14 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import pytest
-from pytest_django import Settings
-
 from live import websocket
 from live.websocket import Conversation
 from onloop.event import Event
 from onloop.testing import serve_process, serve_upstream
-from tests.live.reading import talk
-from tests.live.upstreams import Hanging, echo
+from pytest_django import Settings
+
+from tests.acceptance.clients import talk
+from tests.acceptance.upstreams import Hanging, echo
 
 
 class Endless:

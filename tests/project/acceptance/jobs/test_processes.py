@@ -18,9 +18,9 @@ import httpx
 import psycopg
 import pytest
 import redis
-
 from onloop.testing import Call, serve_process, serve_upstream
-from tests.jobs.conftest import until
+
+from tests.acceptance.services.polling import until
 
 pytestmark = pytest.mark.timeout(240)  # They start many processes, on a busy machine maybe.
 
@@ -197,7 +197,7 @@ async def test_stopping_server_ends_jobs_or_gives_them_to_another_worker(sqlite_
 def test_job_that_kills_each_process_is_kept_as_failed(sqlite_url: str) -> None:
     """Two workers are killed by it; the third writes down that no attempt is left."""
     manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
-    enqueue = "from tests.jobs.tasks import kill_the_process as job; job.enqueue()"
+    enqueue = "from tests.acceptance.jobs.tasks import kill_the_process as job; job.enqueue()"
     manage("shell", "--no-imports", "-c", enqueue, DATABASE_URL=sqlite_url)
     environment = {"DATABASE_URL": sqlite_url, "JOBS_ATTEMPTS": "2", "JOBS_LEASE_SECONDS": "1"}
 

@@ -3,11 +3,11 @@
 import re
 
 import pytest
+from onloop.testing import Call, serve_upstream
 from pytest_django import Settings
 
-from onloop.testing import Call, serve_upstream
-from tests.aggregator.asking import AGGREGATED, ask, echo
-from tests.onloop.calls import closed_port
+from tests.acceptance.clients import AGGREGATED, ask, closed_port
+from tests.acceptance.upstreams import echo
 
 
 async def test_server_timing_has_the_total_and_the_slowest_call(

@@ -7,12 +7,12 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
-
 from onloop.http import HTTPClientError
 from onloop.testing import Answer, Call, serve_upstream
-from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
-from tests.onloop.calls import circuits
+from pytest_django import Settings
+
+from tests.acceptance.clients import AGGREGATED, ask, circuits, echoes
+from tests.acceptance.upstreams import echo, task_id
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -3,11 +3,11 @@
 from collections import Counter
 
 import pytest
+from onloop.testing import Call, serve_upstream
 from pytest_django import Settings
 
-from onloop.testing import Call, serve_upstream
-from tests.aggregator.asking import AGGREGATED, ask, echo, task_id
-from tests.onloop.calls import circuits
+from tests.acceptance.clients import AGGREGATED, ask, circuits
+from tests.acceptance.upstreams import echo, task_id
 
 BODY = b'"' + b"x" * 398 + b'"'
 

@@ -4,10 +4,10 @@ import asyncio
 import signal
 
 import httpx
-
 from onloop.testing import serve_process, serve_upstream
-from tests.live.reading import parse, talk
-from tests.live.upstreams import HeldBack
+
+from tests.acceptance.clients import parse, talk
+from tests.acceptance.upstreams import HeldBack
 
 COUNT = 4
 

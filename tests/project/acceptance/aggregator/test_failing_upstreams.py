@@ -3,10 +3,11 @@ import gzip
 
 import httpx
 import pytest
+from onloop.testing import Answer, Call, serve_upstream
 from pytest_django import Settings
 
-from onloop.testing import Answer, Call, serve_upstream
-from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
+from tests.acceptance.clients import AGGREGATED, ask, echoes
+from tests.acceptance.upstreams import echo, task_id
 
 
 async def html(call: Call) -> None:

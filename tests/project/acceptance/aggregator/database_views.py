@@ -1,12 +1,11 @@
 """The project's application with views that use the database, alone and before an aggregation."""
 
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.urls import path
-
 from aggregator.views import api_aggregated
 from config.asgi import application
 from config.urls import urlpatterns
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path
 
 __all__ = ["application"]
 

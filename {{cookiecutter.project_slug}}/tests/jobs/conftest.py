@@ -1,0 +1,58 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context
+
+import pytest
+from django.db import connections
+from pytest_django import Settings
+
+from onloop.asgi.lifespan import stopping
+from onloop.tasks.worker import Worker
+from tests.jobs import tasks
+
+
+@pytest.fixture(autouse=True)
+def _quick_jobs(settings: Settings) -> Iterator[None]:
+    """Let no setting of this project's own decide what the tests see, and wait for little."""
+    settings.JOBS_CONCURRENCY = 20
+    settings.JOBS_ATTEMPTS = 3
+    settings.JOBS_RETRY_SECONDS = 0.001
+    settings.JOBS_POLL_SECONDS = 0.01
+    settings.JOBS_LEASE_SECONDS = 30.0
+    settings.JOBS_GRACE_SECONDS = 30.0
+    tasks.forget()
+    yield
+    tasks.forget()
+
+
+@asynccontextmanager
+async def run_worker() -> AsyncIterator[None]:
+    """Run a worker on the event loop of the test, and stop it afterwards."""
+    worker = asyncio.create_task(Worker().run(), context=Context())
+    try:
+        yield
+    finally:
+        stopping().set()
+        await worker
+        stopping().clear()
+
+
+async def until[T](look: Callable[[], Awaitable[T]], *, wanted: Callable[[T], object]) -> T:
+    """Return what `look` sees as soon as it is `wanted`."""
+    async with asyncio.timeout(120):
+        while not wanted(seen := await look()):  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.01)
+    return seen
+
+
+@contextmanager
+def database_down() -> Iterator[None]:
+    """Let no new connection to the database open; those that the test has go on."""
+    config = connections["default"].settings_dict
+    name = config["NAME"]
+    config["NAME"] = "/no-such-folder/db.sqlite3"
+    try:
+        yield
+    finally:
+        config["NAME"] = name

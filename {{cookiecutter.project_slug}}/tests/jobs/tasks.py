@@ -1,0 +1,19 @@
+"""Jobs that tests look into."""
+
+import threading
+
+from django.tasks import task
+
+thread_gate = threading.Event()
+
+
+def forget() -> None:
+    """Begin again; a thread that a test has left behind goes on."""
+    global thread_gate
+    thread_gate.set()
+    thread_gate = threading.Event()
+
+
+@task
+async def double(number: int) -> dict[str, object]:
+    return {"double": 2 * number, "thread": threading.current_thread().name}
