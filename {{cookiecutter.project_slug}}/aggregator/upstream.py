@@ -1,32 +1,37 @@
-"""One call to the upstream: its URL, the call, and what is said of it in the answer."""
+"""The service that is aggregated: its URLs, the calls, and how their outcomes read as JSON."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache, partial
 from urllib.parse import urlsplit, urlunsplit
-from weakref import WeakKeyDictionary
 
-import msgspec
 from django.conf import settings
 
 from onloop.asgi.routing import served_port
-from onloop.http import BadResponseError, HTTPClientError
+from onloop.http import (
+    Arrival,
+    BodyQuota,
+    HTTPClientError,
+    fetch_json,
+    gather,
+    http_client,
+    origin_of,
+)
 from onloop.json_text import json_object
-
-LARGE_BODY = 64 * 1024
 
 type Outcome = bytes | HTTPClientError
 """JSON text in UTF-8, or the reason why there is none."""
 
 
 def upstream_url() -> str:
-    """Return ``settings.AGGREGATOR_UPSTREAM_URL`` or, where it is empty, our own sync API."""
+    """Return `settings.AGGREGATOR_UPSTREAM_URL` or, where it is empty, our own sync API."""
     return settings.AGGREGATOR_UPSTREAM_URL or f"http://127.0.0.1:{served_port()}/sync/api/"
 
 
 @lru_cache(maxsize=16)
 def task_urls(url: str, count: int) -> tuple[str, ...]:
-    """Return ``url`` with ``task_id=0`` to ``task_id=count - 1`` added to its query string."""
+    """Return `url` with `task_id=0` to `task_id=count - 1` added to its query string."""
     parts = urlsplit(url)
     prefix = f"{parts.query}&" if parts.query else ""
     return tuple(
@@ -34,30 +39,40 @@ def task_urls(url: str, count: int) -> tuple[str, ...]:
     )
 
 
-async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
-    """Return the body that ``get(url)`` returns: JSON text, as the upstream wrote it.
+@asynccontextmanager
+async def ask_upstream(
+    count: int, *, max_bytes: int | None = None
+) -> AsyncIterator[AsyncIterator[Arrival[bytes]]]:
+    """Call the upstream for `count` task ids, as the settings say; `gather` of the task ids.
 
-    Raises what ``get`` raises, and ``BadResponseError`` for a body that is not JSON in UTF-8
-    (RFC 8259).
+    No body may be longer than `max_bytes`, where that is less than the settings allow.
     """
-    body = await get(url)
-    try:
-        if len(body) < LARGE_BODY:
-            _check_json(body)
-        else:
-            async with _turn():
-                _check_json(body)
-                await asyncio.sleep(0)
-    except (ValueError, RecursionError) as error:
-        raise BadResponseError("The server's answer is not JSON.") from error
-    return body
+    largest = settings.AGGREGATOR_MAX_RESPONSE_BYTES
+    url = upstream_url()
+    deadline = settings.AGGREGATOR_DEADLINE
+    async with http_client() as client:
+        get = partial(
+            origin_of(url).get,
+            client,
+            timeout=settings.AGGREGATOR_TIMEOUT,
+            max_bytes=largest if max_bytes is None else min(max_bytes, largest),
+            until=asyncio.get_running_loop().time() + deadline,
+            quota=BodyQuota(settings.AGGREGATOR_MAX_TOTAL_BYTES),
+        )
+        async with gather(
+            partial(fetch_json, get),
+            task_urls(url, count),
+            concurrency=settings.AGGREGATOR_CONCURRENCY,
+            deadline=deadline,
+        ) as arrivals:
+            yield arrivals
 
 
 def outcome_json(task_id: int, outcome: Outcome) -> bytes:
-    """Return the JSON text that stands for ``outcome`` in an answer.
+    """Return the JSON text that stands for `outcome` in an answer.
 
     A body stays as the upstream wrote it. It is known to be JSON, and writing it again would cost
-    time and change it: ``1e400`` would become ``Infinity``, which is not JSON.
+    time and change it: `1e400` would become `Infinity`, which is not JSON.
     """
     if isinstance(outcome, bytes):
         return outcome
@@ -66,30 +81,6 @@ def outcome_json(task_id: int, outcome: Outcome) -> bytes:
 
 
 def answer_json(outcomes: Sequence[Outcome], rest: Mapping[str, object]) -> bytes:
-    """Return the JSON text of an answer: the ``outcomes`` and the ``rest``."""
+    """Return the JSON text of an answer: the `outcomes` and the `rest`."""
     responses = [outcome_json(task_id, outcome) for task_id, outcome in enumerate(outcomes)]
     return json_object({"responses": responses, **rest})
-
-
-def _check_json(body: bytes) -> None:
-    """Check that ``body`` is JSON in UTF-8, without building what it says.
-
-    Raises:
-        ValueError, RecursionError: it is not.
-    """
-    body.decode()  # msgspec does not look into strings.
-    # It wants surrogates in pairs, too, which RFC 8259 does not: here they are other characters.
-    _decode(body.replace(rb"\ud", rb"\u0").replace(rb"\uD", rb"\u0"))
-
-
-def _turn() -> asyncio.Lock:
-    """Return what lets one large body be checked in each turn of the event loop.
-
-    A check takes some milliseconds for each MiB. A hundred bodies that come together would
-    otherwise hold the loop for the sum of them, and a thread does not help: msgspec keeps the GIL.
-    """
-    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-
-
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-_decode = msgspec.json.Decoder(msgspec.Raw).decode

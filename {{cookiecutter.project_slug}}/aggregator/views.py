@@ -7,10 +7,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from aggregator.fan_out import fan_out_from_query
-from aggregator.gather import Arrival, ask_upstream
-from aggregator.upstream import answer_json
+from aggregator.upstream import answer_json, ask_upstream
 from onloop.asgi.threads import release_thread
-from onloop.http import DeadlineExceededError, HTTPClientError
+from onloop.http import Arrival, DeadlineExceededError, HTTPClientError
 from onloop.rate_limit import rate_limited
 
 
@@ -44,7 +43,7 @@ async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
     )
 
 
-def _server_timing(start: float, arrived: Collection[Arrival]) -> str:
+def _server_timing(start: float, arrived: Collection[Arrival[bytes]]) -> str:
     """Return what browsers show of the time spent, in milliseconds: https://w3c.github.io/server-timing/"""
     total = (time.perf_counter() - start) * 1000
     slowest = max(arrival.elapsed for arrival in arrived) * 1000

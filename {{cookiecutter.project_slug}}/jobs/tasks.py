@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.tasks import task
 
-from aggregator.gather import ask_upstream
-from aggregator.upstream import Outcome, outcome_json
+from aggregator.upstream import Outcome, ask_upstream, outcome_json
 from onloop.http import BadResponseError, HTTPClientError
 
 

@@ -5,8 +5,7 @@ from collections.abc import AsyncGenerator
 
 from django.conf import settings
 
-from aggregator.gather import ask_upstream
-from aggregator.upstream import outcome_json
+from aggregator.upstream import ask_upstream, outcome_json
 from onloop.event import Event
 from onloop.json_text import json_object
 

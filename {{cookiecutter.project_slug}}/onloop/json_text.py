@@ -1,19 +1,52 @@
-"""JSON texts in UTF-8 that are put together as they are: not parsed, and not written again."""
+"""JSON texts in UTF-8, checked and put together as they are: not parsed, and not written again."""
 
+import asyncio
 import json
 from collections.abc import Mapping
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+_decode = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def check_json(text: bytes) -> None:
+    """Check that `text` is JSON in UTF-8 (RFC 8259), without building its value.
+
+    Raises:
+        ValueError, RecursionError: it is not.
+    """
+    text.decode()  # msgspec does not look into strings.
+    # It requires surrogates in pairs, too, which RFC 8259 does not: here they become other
+    # characters.
+    _decode(text.replace(rb"\ud", rb"\u0").replace(rb"\uD", rb"\u0"))
+
+
+async def check_json_in_turn(text: bytes) -> None:
+    """Check a large text like `check_json`, at most one in each turn of the event loop.
+
+    A check takes some milliseconds for each MiB. A hundred texts that arrive together would
+    otherwise hold the loop for the sum of them, and a thread does not help: msgspec keeps the GIL.
+
+    Raises:
+        ValueError, RecursionError: it is not JSON.
+    """
+    async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        check_json(text)
+        await asyncio.sleep(0)
 
 
 def json_object(*parts: bytes | Mapping[str, object]) -> bytes:
-    """Return the text of one JSON object with the members of all ``parts``, in their order.
+    """Return the text of one JSON object with the members of all `parts`, in their order.
 
     A part is a mapping, or the text of an object that has members, such as this function returns.
-    Among the values of a mapping, ``bytes`` stand for the JSON text that they are, a list of
-    ``bytes`` for the array of these texts, and anything else for what ``json.dumps`` makes of it::
+    Among the values of a mapping, `bytes` stand for the JSON text that they are, a list of
+    `bytes` for the array of these texts, and anything else for what `json.dumps` makes of it::
 
         json_object({"responses": [b'{"a":1}', b"1e400"], "errors": 0}, b'{"id": 7}')
 
-    returns ``{"responses": [{"a":1}, 1e400], "errors": 0, "id": 7}``. The texts are not checked,
+    returns `{"responses": [{"a":1}, 1e400], "errors": 0, "id": 7}`. The texts are not checked,
     and copied once: they may have many megabytes.
     """
     pieces: list[bytes | memoryview] = []

@@ -14,10 +14,13 @@ from onloop.http.errors import (
     QuotaExceededError,
     describe,
 )
+from onloop.http.gather import Arrival, gather
+from onloop.http.json_body import fetch_json
 from onloop.http.limits import BodyQuota
 from onloop.http.origins import Origin, origin_of
 
 __all__ = [
+    "Arrival",
     "BadResponseError",
     "BodyQuota",
     "BrokenAnswerError",
@@ -32,6 +35,8 @@ __all__ = [
     "PoolTimeoutError",
     "QuotaExceededError",
     "describe",
+    "fetch_json",
+    "gather",
     "http_client",
     "origin_of",
     "shared_http_client",

@@ -3,9 +3,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from aggregator.gather import gather
-from aggregator.upstream import Outcome
-from onloop.http import BadResponseError, DeadlineExceededError
+from onloop.http import BadResponseError, DeadlineExceededError, HTTPClientError, gather
 
 
 async def collect(
@@ -14,7 +12,7 @@ async def collect(
     *,
     concurrency: int = 1000,
     deadline: float = 60.0,
-) -> list[tuple[int, Outcome]]:
+) -> list[tuple[int, bytes | HTTPClientError]]:
     async with gather(call, items, concurrency=concurrency, deadline=deadline) as arrivals:
         return [(arrival.index, arrival.outcome) async for arrival in arrivals]
 
@@ -58,7 +56,7 @@ async def test_calls_in_flight_are_bounded_and_the_bound_is_used(
     assert sorted(arrivals) == [(item, b"%d" % item) for item in range(10)]
 
 
-async def test_times_tell_when_each_call_ran() -> None:
+async def test_times_show_when_each_call_ran() -> None:
     async def call(item: int) -> bytes:
         return b"" if item < 2 else await forever(item)
 

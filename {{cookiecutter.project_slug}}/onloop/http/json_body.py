@@ -1,0 +1,26 @@
+"""Calls whose answer must be JSON."""
+
+from collections.abc import Awaitable, Callable
+
+from onloop.http.errors import BadResponseError
+from onloop.json_text import check_json, check_json_in_turn
+
+LARGE_BODY = 64 * 1024
+
+
+async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
+    """Return the body that `get(url)` returns: JSON text, as the server wrote it.
+
+    Raises:
+        BadResponseError: the body is not JSON in UTF-8.
+        HTTPClientError: any other failure of `get`.
+    """
+    body = await get(url)
+    try:
+        if len(body) < LARGE_BODY:
+            check_json(body)
+        else:
+            await check_json_in_turn(body)
+    except (ValueError, RecursionError) as error:
+        raise BadResponseError("The server's answer is not JSON.") from error
+    return body
