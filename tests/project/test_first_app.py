@@ -27,7 +27,8 @@ from notes.models import Note
 
 
 async def write(request: HttpRequest) -> JsonResponse:
-    note = await Note.objects.acreate(author=await request.auser(), text=request.POST["text"])
+    user = await request.auser()
+    note = await Note.objects.acreate(author_id=user.pk, text=request.POST["text"])
     return JsonResponse({"id": note.pk})
 """
 TESTS = """
