@@ -41,7 +41,7 @@ suite: rendered ## Run Django's own tests on the project's handler, next to Djan
 
 rendered: .venv/installed
 	.venv/bin/cookiecutter --no-input --overwrite-if-exists --output-dir $(dir $(RENDERED)) .
-	$(MAKE) -C $(RENDERED) install
+	$(MAKE) -C $(RENDERED) install EXTRAS="otel postgres redis rq"
 
 manifest: ## Seal onloop: write the version and a sha256 of each of its files into its MANIFEST
 	@$(PYTHON) scripts/manifest.py

@@ -7,13 +7,15 @@ from filelock import FileLock
 
 from tests.template import render, run
 
+EXTRAS = "otel postgres redis rq"
+
 # They run inside a rendered project.
 collect_ignore = ["project/acceptance", "project/third_party"]
 
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A project rendered from the defaults, installed by Poetry as its README says.
+    """A project rendered from the defaults, installed by its Makefile, with all extras.
 
     The workers of one run share it: the first that asks installs it, the others wait.
     """
@@ -21,6 +23,6 @@ def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     folder = (base if worker_id == "master" else base.parent) / "installed"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            run(render(folder).project, "make", "install")
+            run(render(folder).project, "make", "install", f"EXTRAS={EXTRAS}")
     (project,) = folder.iterdir()
     return project

@@ -1,4 +1,4 @@
-"""The same folder installs without Poetry, as the README of the rendered project says."""
+"""The project installs with Python alone, with uv, and with pip, as its README says."""
 
 import os
 import shutil
@@ -15,18 +15,42 @@ INDEX = os.environ.get("POETRY_PYPI_MIRROR_URL", "")
 
 @pytest.fixture
 def bare(cookies: Cookies) -> Path:
-    """A rendered project that nothing is installed for."""
+    """A rendered project that nothing is installed for, in a git repository."""
     project: Path = cookies.bake().project_path
+    run(project, "git", "init", "--quiet")
+    run(project, "git", "add", "--all")
     return project
 
 
-def test_installs_with_uv(bare: Path) -> None:
+def untracked(project: Path) -> str:
+    """Return what git neither tracks nor ignores."""
+    return run(project, "git", "ls-files", "--others", "--exclude-standard")
+
+
+def test_make_sets_up_a_poetry_of_its_own(bare: Path) -> None:
+    folders = os.environ["PATH"].split(os.pathsep)
+    without_poetry = os.pathsep.join(f for f in folders if not Path(f, "poetry").exists())
+
+    run(bare, "env", "--unset", "POETRY", "make", "install", PATH=without_poetry)
+
+    assert (bare / ".tools" / "bin" / "poetry").exists()
+    assert "no issues" in run(bare, ".venv/bin/python", "manage.py", "check")
+    assert untracked(bare) == ""
+
+
+def test_make_installs_with_uv(bare: Path) -> None:
     uv = shutil.which("uv", path=Path(sys.executable).parent)
     assert uv
-    environment = {"UV_PYTHON": sys.executable} | ({"UV_DEFAULT_INDEX": INDEX} if INDEX else {})
-    run(bare, uv, "sync", **environment)
+    environment = {
+        "PATH": f"{Path(uv).parent}{os.pathsep}{os.environ['PATH']}",
+        "UV_PYTHON": sys.executable,
+    } | ({"UV_DEFAULT_INDEX": INDEX} if INDEX else {})
 
-    assert "no issues" in run(bare, uv, "run", "manage.py", "check", **environment)
+    run(bare, "make", "install", "UV=1", **environment)
+
+    assert "no issues" in run(bare, ".venv/bin/python", "manage.py", "check")
+    assert not (bare / ".tools").exists()
+    assert untracked(bare) == ""
 
 
 def test_installs_with_pip(bare: Path) -> None:
@@ -36,3 +60,4 @@ def test_installs_with_pip(bare: Path) -> None:
     run(bare, python, "-m", "pip", "install", ".", "--group", "dev")
 
     assert "no issues" in run(bare, python, "manage.py", "check")
+    assert untracked(bare) == ""

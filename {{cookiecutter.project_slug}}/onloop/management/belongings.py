@@ -1,0 +1,61 @@
+"""The text of a project's files without what belongs to an app, which is found by its name."""
+
+import re
+
+
+def python_without(app: str, text: str) -> str:
+    """Return a module without lines that name the app or set its settings, and its section.
+
+    Such lines hold `"jobs"` or `"jobs.urls"`, or begin with `"JOBS_...` in a call or a tuple. A
+    section begins with a comment such as `# 11. Jobs` and ends at the next.
+    """
+    text = without_section(text, rf"# \d+\. {app.capitalize()}", r"# \d+\. ")
+    text = without_lines(text, rf'.*"{app}["\.].*')
+    return without_lines(text, rf'\s*(os\.environ\.setdefault)?\("{app.upper()}_\w+", .*')
+
+
+def toml_without(app: str, text: str) -> str:
+    """Return `pyproject.toml` without the app in contracts of imports and in cruft's updates."""
+    text = text.replace('skip = [".env"', f'skip = [".env", "{app}", "tests/{app}"')
+    head, separator, contracts = text.partition("[tool.importlinter]")
+    named = rf"{app}(\.[\w.*]+)?"
+    item = rf'"({named}|{named} -> [^"]+|[^"]+ -> {named})"'
+    contracts = without_lines(contracts, rf"\s*{item},?")
+    contracts = re.sub(rf"{item}, |, {item}(?=\])|(?<=\[){item}(?=\])", "", contracts)
+    return head + separator + contracts
+
+
+def environment_without(app: str, text: str) -> str:
+    """Return a file of variables, or the lines of one in YAML, without the app's settings."""
+    return without_lines(text, rf"[#\s]*{app.upper()}_\w+[=:].*")
+
+
+def yaml_without(app: str, text: str) -> str:
+    """Return `compose.yaml` without the app's settings and the services that run its commands."""
+    services = re.split(r"\n(?=\n?  \w+:\n|\n?\w+:)", text)
+    kept = [service for service in services if not runs_command_of(app, service)]
+    return environment_without(app, "\n".join(kept))
+
+
+def runs_command_of(app: str, text: str) -> bool:
+    """Return whether a manifest runs a management command whose name begins with the app's."""
+    return bool(re.search(rf"manage\.py,? {app}_", text))
+
+
+def markdown_without(app: str, text: str) -> str:
+    """Return a page without the app's sections, its line of the map, and lines that link to it."""
+    for level in range(2, 5):
+        hashes = "#" * level
+        text = without_section(text, f"{hashes} {app.capitalize()}", rf"#{{2,{level}}} ")
+    return without_lines(text, rf"{app}/ .*", rf"[-|] .*[(/]{app}\.md[)#].*")
+
+
+def without_section(text: str, heading: str, next_heading: str) -> str:
+    """Return a text without what stands between a heading and the next, or the end."""
+    section = rf"\n+{heading}\n.*?(?=\n+{next_heading}|\n\Z)"
+    return re.sub(section, "", text, flags=re.DOTALL)
+
+
+def without_lines(text: str, *patterns: str) -> str:
+    """Return a text without the lines that match one of the patterns as a whole."""
+    return re.sub(rf"^(?:{'|'.join(patterns)})\n", "", text, flags=re.MULTILINE)
