@@ -1,46 +1,82 @@
-"""Each feature can be dropped as the README of the rendered project says."""
+"""Each app can be dropped, by the command and by hand as the README of the project says."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.project.test_update import commit_all
 from tests.template import python, run
 
-# Each with those that have to be dropped before it.
-FEATURES = {"aggregator": ["jobs", "live"], "jobs": [], "live": ["jobs"]}
-# With all dropped, everything runs. Else `onloop`, which knows no feature, is not tested again.
-OPTIONS = {
-    "aggregator": ["--cov", "--cov-fail-under=100"],
-    "jobs": ["--ignore=tests/onloop"],
-    "live": ["--ignore=tests/onloop"],
-}
+APPS = [["jobs"], ["live"], ["aggregator", "jobs", "live"]]
 
 
-@pytest.mark.parametrize("feature", FEATURES)
-def test_feature_can_be_dropped(project: Path, tmp_path: Path, feature: str) -> None:
-    rest = tmp_path / "rest"
+@pytest.fixture
+def copy(project: Path, tmp_path: Path) -> Path:
+    """A copy of the project, in a git repository, that uses the project's virtualenv."""
+    copy = tmp_path / "copy"
     # Left out is also what other tests write into the project meanwhile.
-    shutil.copytree(
-        project,
-        rest,
-        ignore=shutil.ignore_patterns(".venv", ".*_cache", ".coverage*", "*.sqlite3*"),
+    ignored = shutil.ignore_patterns(
+        ".venv", ".git", ".*_cache", "__pycache__", ".coverage*", "*.sqlite3*"
     )
-    for app in [*FEATURES[feature], feature]:
-        drop(rest, app)
+    shutil.copytree(project, copy, ignore=ignored)
+    (copy / ".venv").symlink_to(project / ".venv")
+    (copy / ".git" / "info").mkdir(parents=True)
+    (copy / ".git" / "info" / "exclude").write_text(".venv\n")  # A link, not a folder.
+    commit_all(copy)
+    return copy
 
-    assert feature not in [path.name for path in rest.iterdir()]
-    run(rest, str(python(project)), "-m", "pytest", *OPTIONS[feature])
-    run(rest, str(python(project)), "-m", "ruff", "check")
-    run(rest, str(python(project)), "-m", "mypy", ".")
+
+def sources(project: Path) -> dict[str, str]:
+    """Return the text of each module and of the page of the settings."""
+    paths = [*project.glob("[!.]*/**/*.py"), project / "docs" / "settings.md"]
+    return {path.relative_to(project).as_posix(): path.read_text() for path in paths}
 
 
-def drop(project: Path, app: str) -> None:
-    """Follow the README: two folders, a line of the settings, a line of the URLs."""
+@pytest.mark.parametrize("apps", APPS, ids=" ".join)
+def test_rest_passes_its_checks_after_drop(copy: Path, apps: list[str]) -> None:
+    run(copy, "make", "drop", f"APP={' '.join(apps)}")
+
+    left = run(
+        copy, "git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate"
+    )
+    for name in left.splitlines():
+        path = copy / name
+        if path.exists() and not name.startswith("onloop/") and path.suffix not in {".lock", ".md"}:
+            assert not re.search(rf"\b({'|'.join(apps).upper()})_[A-Z]", path.read_text()), name
+    assert not [app for app in apps if (copy / app).exists() or (copy / "tests" / app).exists()]
+    run(copy, str(python(copy)), "-m", "ruff", "check")
+    run(copy, str(python(copy)), "-m", "ruff", "format", "--check")
+    run(copy, str(python(copy)), "-m", "mypy", ".")
+    run(copy, str(python(copy)), "-m", "pytest", "--ignore=tests/onloop")
+
+
+@pytest.mark.parametrize("apps", APPS, ids=" ".join)
+def test_drop_by_hand_leaves_what_the_command_leaves(copy: Path, apps: list[str]) -> None:
+    for app in apps:
+        drop_by_hand(copy, app)
+    run(copy, str(python(copy)), "manage.py", "document_settings")
+    by_hand = sources(copy)
+    run(copy, "git", "checkout", "--quiet", ".")
+    run(copy, "make", "drop", f"APP={' '.join(apps)}")
+
+    assert sources(copy) == by_hand
+
+
+def drop_by_hand(project: Path, app: str) -> None:
+    """Follow the README: two folders, the settings, a line of the URLs."""
     shutil.rmtree(project / app)
     shutil.rmtree(project / "tests" / app)
-    remove_line(project / "config" / "settings.py", f'    "{app}",\n')
+    settings = project / "config" / "settings.py"
+    remove_line(settings, f'    "{app}",\n')
+    text, *sections = re.split(r"\n\n\n(?=# \d+\. )", settings.read_text().rstrip())
+    kept = [part for part in sections if not part.partition("\n")[0].endswith(f" {app.title()}")]
+    settings.write_text("\n\n\n".join([text, *kept, ""]).rstrip() + "\n")
     remove_line(project / "config" / "urls.py", f'    path("", include("{app}.urls")),\n')
+    tests = project / "tests" / "settings.py"
+    lines = tests.read_text().splitlines(keepends=True)
+    tests.write_text("".join(line for line in lines if f'("{app.upper()}_' not in line))
 
 
 def remove_line(path: Path, line: str) -> None:
@@ -48,3 +84,27 @@ def remove_line(path: Path, line: str) -> None:
     text = path.read_text()
     assert text.count(line) == 1
     path.write_text(text.replace(line, ""))
+
+
+@pytest.mark.parametrize(
+    ("apps", "sentence"),
+    [
+        ("aggregator", "aggregator is used by jobs, live: drop or change that first."),
+        ("accounts", "accounts is not an app that can be dropped: choose from "),
+        ("onloop", "onloop is not an app that can be dropped: choose from "),
+        ("nothing jobs live", "nothing is not an app that can be dropped: choose from "),
+        ("live", "live has changes that are not committed: commit them first."),
+        ("jobs", "jobs is used by config/urls.py: drop or change that first."),
+    ],
+)
+def test_drop_is_refused_in_one_sentence(copy: Path, apps: str, sentence: str) -> None:
+    (copy / "live" / "mine.py").write_text("")
+    urls = copy / "config" / "urls.py"
+    urls.write_text(f"from jobs.views import aggregate\n{urls.read_text()}")
+    before = run(copy, "git", "status", "--porcelain")
+
+    output = run(copy, "sh", "-c", f'make drop APP="{apps}" || true')
+
+    assert f"CommandError: {sentence}" in output
+    assert "Traceback" not in output
+    assert run(copy, "git", "status", "--porcelain") == before

@@ -6,12 +6,11 @@ import re
 def python_without(app: str, text: str) -> str:
     """Return a module without lines that name the app or set its settings, and its section.
 
-    Such lines hold `"jobs"` or `"jobs.urls"`, or begin with `"JOBS_...` in a call or a tuple. A
+    Such lines hold `"jobs"` or `"jobs.urls"`, or begin with `os.environ.setdefault("JOBS_`. A
     section begins with a comment such as `# 11. Jobs` and ends at the next.
     """
-    text = without_section(text, rf"# \d+\. {app.capitalize()}", r"# \d+\. ")
-    text = without_lines(text, rf'.*"{app}["\.].*')
-    return without_lines(text, rf'\s*(os\.environ\.setdefault)?\("{app.upper()}_\w+", .*')
+    text = without_section(rf"# \d+\. {app.capitalize()}", r"# \d+\. ", text)
+    return without_lines(rf'.*"{app}["\.].*|os\.environ\.setdefault\("{app.upper()}_.*', text)
 
 
 def toml_without(app: str, text: str) -> str:
@@ -20,14 +19,14 @@ def toml_without(app: str, text: str) -> str:
     head, separator, contracts = text.partition("[tool.importlinter]")
     named = rf"{app}(\.[\w.*]+)?"
     item = rf'"({named}|{named} -> [^"]+|[^"]+ -> {named})"'
-    contracts = without_lines(contracts, rf"\s*{item},?")
+    contracts = without_lines(rf"\s*{item},?", contracts)
     contracts = re.sub(rf"{item}, |, {item}(?=\])|(?<=\[){item}(?=\])", "", contracts)
     return head + separator + contracts
 
 
 def environment_without(app: str, text: str) -> str:
     """Return a file of variables, or the lines of one in YAML, without the app's settings."""
-    return without_lines(text, rf"[#\s]*{app.upper()}_\w+[=:].*")
+    return without_lines(rf"[#\s]*{app.upper()}_\w+[=:].*", text)
 
 
 def yaml_without(app: str, text: str) -> str:
@@ -46,16 +45,16 @@ def markdown_without(app: str, text: str) -> str:
     """Return a page without the app's sections, its line of the map, and lines that link to it."""
     for level in range(2, 5):
         hashes = "#" * level
-        text = without_section(text, f"{hashes} {app.capitalize()}", rf"#{{2,{level}}} ")
-    return without_lines(text, rf"{app}/ .*", rf"[-|] .*[(/]{app}\.md[)#].*")
+        text = without_section(f"{hashes} {app.capitalize()}", rf"#{{2,{level}}} ", text)
+    return without_lines(rf"{app}/ .*|[-|] .*[(/]{app}\.md[)#].*", text)
 
 
-def without_section(text: str, heading: str, next_heading: str) -> str:
+def without_section(heading: str, next_heading: str, text: str) -> str:
     """Return a text without what stands between a heading and the next, or the end."""
     section = rf"\n+{heading}\n.*?(?=\n+{next_heading}|\n\Z)"
     return re.sub(section, "", text, flags=re.DOTALL)
 
 
-def without_lines(text: str, *patterns: str) -> str:
-    """Return a text without the lines that match one of the patterns as a whole."""
-    return re.sub(rf"^(?:{'|'.join(patterns)})\n", "", text, flags=re.MULTILINE)
+def without_lines(pattern: str, text: str) -> str:
+    """Return a text without the lines that match a pattern as a whole."""
+    return re.sub(rf"^(?:{pattern})\n", "", text, flags=re.MULTILINE)

@@ -1,11 +1,9 @@
 """What the settings accept, refuse and derive."""
 
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from channels.layers import InMemoryChannelLayer, get_channel_layer
@@ -13,18 +11,7 @@ from django.core.cache import caches
 
 from onloop.channel_layer import BoundedRedisChannelLayer
 from onloop.env import InvalidSetting
-
-PROJECT = Path(__file__).resolve().parents[2]
-SECRET = "s" * 50
-
-
-def settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
-    """Run the settings file in an environment of its own."""
-    for name in ("HTTPS_ONLY", "SECRET_KEY", "ALLOWED_HOSTS", "AGGREGATOR_MAX_FAN_OUT"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return runpy.run_path(str(PROJECT / "config" / "settings.py"))
+from tests.load_settings import PROJECT, SECRET, settings
 
 
 def test_production_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,42 +92,6 @@ def test_requests_borrow_postgresql_connections_from_a_pool(
     assert (options["pool"]["max_size"], options["pool"]["timeout"]) == (20, 2.5)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [("", None), ("10/second", (10, 1)), ("100/minute", (100, 60)), ("5/hour", (5, 3600))],
-)
-def test_rate_limit_is_off_unless_it_is_set(
-    monkeypatch: pytest.MonkeyPatch, value: str, expected: tuple[int, int] | None
-) -> None:
-    values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", AGGREGATOR_RATE_LIMIT=value)
-
-    assert values["AGGREGATOR_RATE_LIMIT"] == expected
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"DEBUG": "false"}, 7),
-        ({"DEBUG": "false", "AGGREGATOR_MAX_FAN_OUT": "20"}, 20),
-        ({"DEBUG": "true"}, 1000),
-    ],
-)
-def test_clients_choose_no_larger_fan_out_in_production(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: int
-) -> None:
-    common = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a", "AGGREGATOR_FAN_OUT": "7"}
-
-    assert settings(monkeypatch, **common, **environment)["AGGREGATOR_MAX_FAN_OUT"] == expected
-
-
-def test_fan_out_above_its_maximum_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = {"AGGREGATOR_FAN_OUT": "50", "AGGREGATOR_MAX_FAN_OUT": "20"}
-
-    sentence = "AGGREGATOR_MAX_FAN_OUT is '20', but it must be a whole number from 50 to 1000."
-    with pytest.raises(InvalidSetting, match=f"^{sentence}$"):
-        settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", **environment)
-
-
 def test_lines_are_for_people_in_development_and_for_machines_in_production(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -198,18 +149,6 @@ def test_redis_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, url: str) ->
     assert host["socket_timeout"] > BoundedRedisChannelLayer.brpop_timeout
 
 
-def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = {"SECRET_KEY": SECRET, "DEBUG": "true", "JOBS_BACKEND": "rq"}
-
-    with pytest.raises(InvalidSetting, match=r"^REDIS_URL is '', but"):
-        settings(monkeypatch, **environment)
-    values = settings(monkeypatch, **environment, REDIS_URL="redis://cache.example/0")
-
-    assert values["RQ_QUEUES"]["default"]["URL"] == "redis://cache.example/0"
-    assert "django_rq" in values["INSTALLED_APPS"]
-    assert not values["JOBS_EMBEDDED"]
-
-
 @pytest.mark.parametrize(
     ("name", "value", "accepted"),
     [
@@ -221,19 +160,11 @@ def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HSTS_SECONDS", "-1", "a whole number from 1 to 63072000"),
         ("HSTS_INCLUDE_SUBDOMAINS", "all", "true or false"),
         ("HSTS_PRELOAD", "31536000", "true or false"),
-        ("SYNC_API_DELAY", "-0.1", "a number of seconds, zero or more"),
-        ("AGGREGATOR_FAN_OUT", "0", "a whole number from 1 to 1000"),
-        ("AGGREGATOR_MAX_RESPONSE_BYTES", "16777217", "a whole number from 1 to 16777216"),
-        ("AGGREGATOR_MAX_TOTAL_BYTES", "1048575", "a whole number from 1048576 to 1073741824"),
-        ("AGGREGATOR_TIMEOUT", "0", "a number of seconds, above zero"),
-        ("AGGREGATOR_DEADLINE", "nan", "a number of seconds, above zero"),
-        ("AGGREGATOR_UPSTREAM_URL", "/sync/api/", "an absolute http or https URL"),
         ("HTTP_TRANSPORT", "carrier-pigeon", "aiohttp or httpx"),
         ("HTTP_RETRIES", "11", "a whole number from 0 to 10"),
         ("HTTP_HEDGING", "p95", "true or false"),
         ("HTTP_BREAKER_PERCENT", "101", "a whole number from 0 to 100"),
         ("HTTP_BREAKER_SECONDS", "0", "a number of seconds, above zero"),
-        ("AGGREGATOR_RATE_LIMIT", "100", "a rate such as"),
         ("LOGIN_RATE_LIMIT", "never", "a rate such as"),
         ("BACKGROUND_LIMIT", "0", "a whole number from 1 to 10000"),
         ("LOG_FORMAT", "xml", "console or json"),
@@ -244,14 +175,6 @@ def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         ("EMAIL_URL", "smtp://mail.example:port", "consolemail:// or a URL such as smtp+tls://"),
         ("MAX_BODY_BYTES", "0", "a whole number from 1 to 1099511627776"),
         ("MAX_PENDING_REQUESTS", "-1", "a whole number from 0 to 1000000"),
-        ("JOBS_BACKEND", "celery", "database or rq"),
-        ("JOBS_EMBEDDED", "here", "true or false"),
-        ("JOBS_CONCURRENCY", "0", "a whole number from 1 to 1000"),
-        ("JOBS_ATTEMPTS", "0", "a whole number from 1 to 100"),
-        ("JOBS_RETRY_SECONDS", "0", "a number of seconds, above zero"),
-        ("JOBS_POLL_SECONDS", "0", "a number of seconds, above zero"),
-        ("JOBS_LEASE_SECONDS", "0", "a number of seconds, above zero"),
-        ("JOBS_GRACE_SECONDS", "-1", "a number of seconds, zero or more"),
         ("DATABASE_URL", "db.sqlite3", "a URL such as"),
         ("REDIS_URL", "localhost:6379", "a URL such as redis://"),
     ],
@@ -287,6 +210,22 @@ def test_bad_pool_is_refused_in_one_sentence(
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "nosuch://ada:hunter2@example.com/shop"),
+        ("REDIS_URL", "http://:hunter2@example.com/0"),
+        ("EMAIL_URL", "http://ada:hunter2@example.com/"),
+    ],
+)
+def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidSetting) as refusal:
+        settings(monkeypatch, **{"SECRET_KEY": SECRET, "DEBUG": "true", name: value})
+
+    assert "***@example.com" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     "command",
     [
         ["manage.py", "check"],
@@ -296,7 +235,7 @@ def test_bad_pool_is_refused_in_one_sentence(
     ids=["check", "runserver", "server"],
 )
 def test_bad_value_stops_the_start_with_one_sentence(command: list[str]) -> None:
-    environment = os.environ | {"AGGREGATOR_FAN_OUT": "many"}
+    environment = os.environ | {"PORT": "many"}
     environment.pop("DJANGO_SETTINGS_MODULE")
 
     start = subprocess.run(
@@ -305,5 +244,5 @@ def test_bad_value_stops_the_start_with_one_sentence(command: list[str]) -> None
 
     assert start.returncode == 1
     assert start.stderr == (
-        "Error: AGGREGATOR_FAN_OUT is 'many', but it must be a whole number from 1 to 1000.\n"
+        "Error: PORT is 'many', but it must be a whole number from 1 to 65535.\n"
     )

@@ -9,6 +9,7 @@ import ast
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ from onloop.management.settings_page import settings_page
 EDITS: dict[str, Callable[[str, str], str]] = {
     "config/*.py": python_without,
     "tests/*.py": python_without,
-    "tests/config/*.py": python_without,
     "pyproject.toml": toml_without,
     "compose.yaml": yaml_without,
     ".env.example": environment_without,
@@ -114,18 +114,22 @@ def has_changes(project: Path, app: str) -> bool:
 
 def drop(project: Path, apps: list[str]) -> None:
     """Delete the apps' files, and what the remaining files hold of them."""
-    edited = {path: edit for pattern, edit in EDITS.items() for path in project.glob(pattern)}
     for app in apps:
-        for path, edit in edited.items():
-            path.write_text(edit(app, path.read_text(encoding="utf-8")), encoding="utf-8")
-        for manifest in (project / "deploy").rglob("*.yaml"):
-            if runs_command_of(app, manifest.read_text(encoding="utf-8")):
-                manifest.unlink()
-                kustomization = manifest.with_name("kustomization.yaml")
-                text = kustomization.read_text(encoding="utf-8")
-                kustomization.write_text(without_lines(text, rf" *- {manifest.name}"))
         shutil.rmtree(project / app)
         shutil.rmtree(project / "tests" / app, ignore_errors=True)
         (project / "docs" / f"{app}.md").unlink(missing_ok=True)
+        for manifest in (project / "deploy").rglob("*.yaml"):
+            if runs_command_of(app, manifest.read_text(encoding="utf-8")):
+                manifest.unlink()
+                line = rf" *- {manifest.name}"
+                edit(manifest.with_name("kustomization.yaml"), partial(without_lines, line))
+        for pattern, without in EDITS.items():
+            for path in project.glob(pattern):
+                edit(path, partial(without, app))
     source = (project / "config" / "settings.py").read_text(encoding="utf-8")
     (project / "docs" / "settings.md").write_text(settings_page(source), encoding="utf-8")
+
+
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    """Change the text of a file."""
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
