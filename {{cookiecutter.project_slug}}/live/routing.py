@@ -1,5 +1,5 @@
 from django.urls import path
 
-from live.websocket import runs_socket
+from live.websocket import RunsConversation
 
-websocket_urlpatterns = [path("ws/aggregate/", runs_socket)]  # type: ignore[arg-type]
+websocket_urlpatterns = [path("ws/aggregate/", RunsConversation.serve)]  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from onloop.event import Event
 from onloop.json_text import json_object
 
 
-async def follow_run(count: int) -> AsyncGenerator[Event]:
+async def perform_run(count: int) -> AsyncGenerator[Event]:
     """Call the upstream `count` times and report each step; closing the generator ends the calls.
 
     The data of an event is a JSON object. `start`: `count`, and the `concurrency` that calls begin

@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
 from aggregator.fan_out import fan_out_from_query
-from live.run import follow_run
-from live.shared_run import ENDS, is_known, unknown_run, watch_run
+from live.run import perform_run
+from live.shared_runs import ENDS, follow_run, is_known, unknown_run
 from onloop.rate_limit import rate_limited
 from onloop.redis import redis_required
 from onloop.streams import Event, EventStreamResponse
@@ -21,7 +21,7 @@ DONE = "done"
 
 @require_safe
 async def page(request: HttpRequest) -> HttpResponse:
-    """Show a fan-out as it happens, with links to all that can be asked."""
+    """Show a fan-out as it happens, with links to the endpoints."""
     context = {
         "site_name": settings.SITE_NAME,
         "fan_out": settings.AGGREGATOR_FAN_OUT,
@@ -34,11 +34,11 @@ async def page(request: HttpRequest) -> HttpResponse:
 @rate_limited("AGGREGATOR_RATE_LIMIT")
 @fan_out_from_query
 async def api_stream(request: HttpRequest, fan_out: int) -> HttpResponseBase:
-    """Ask the upstream like api_aggregated/, and send each answer as an event when it arrives.
+    """Call the upstream like api_aggregated/, and send each answer as an event when it arrives.
 
-    A browser connects again when a stream has ended. If it has seen the end of a run, which its
-    Last-Event-ID tells, status 204 asks it to stay away. A run that was cut off cannot go on, so
-    a new one begins.
+    A browser connects again when a stream has ended. If its Last-Event-ID shows that it has seen
+    the end of a run, status 204 makes it stop. A run that was cut off cannot be continued, so a new
+    one begins.
     """
     if request.headers.get("Last-Event-ID") == DONE:
         return HttpResponse(status=204)
@@ -47,7 +47,7 @@ async def api_stream(request: HttpRequest, fan_out: int) -> HttpResponseBase:
 
 async def _events(count: int) -> AsyncGenerator[Event]:
     number = 0
-    async with aclosing(follow_run(count)) as reports:
+    async with aclosing(perform_run(count)) as reports:
         async for report in reports:
             yield replace(report, id=DONE if report.name == "done" else str(number))
             number += 1
@@ -57,9 +57,9 @@ async def _events(count: int) -> AsyncGenerator[Event]:
 @rate_limited("AGGREGATOR_RATE_LIMIT")
 @redis_required
 async def run_stream(request: HttpRequest, run: str) -> HttpResponseBase:
-    """Send the reports of a run that was started by WebSocket: all, or those after Last-Event-ID.
+    """Send the events of a run that was started by WebSocket: all, or those after Last-Event-ID.
 
-    Who has seen the end and connects again is asked to stay away, as above.
+    A browser that has seen the end gets status 204, as above.
     """
     seen = request.headers.get("Last-Event-ID")
     if seen == DONE:
@@ -70,6 +70,6 @@ async def run_stream(request: HttpRequest, run: str) -> HttpResponseBase:
 
 
 async def _run_events(run: str, seen: str | None) -> AsyncGenerator[Event]:
-    async with aclosing(watch_run(run, seen)) as reports:
+    async with aclosing(follow_run(run, seen)) as reports:
         async for report in reports:
             yield replace(report, id=DONE) if report.name in ENDS else report

@@ -87,6 +87,11 @@ def redis_errors() -> tuple[type[Exception], ...]:
     return (exceptions.ConnectionError, exceptions.TimeoutError)
 
 
+def log_outage(cause: object) -> None:
+    """Log in one line that Redis is down or does not answer."""
+    logger.warning("Redis is down: %s", cause)
+
+
 def redis_required[**P](view: View[P]) -> View[P]:
     """Answer 503 with `Retry-After` and one sentence where the view needs a Redis that is down."""
 
@@ -97,7 +102,7 @@ def redis_required[**P](view: View[P]) -> View[P]:
         try:
             return await view(request, *args, **kwargs)
         except redis_errors() as error:
-            logger.warning("Redis is down: %s", error)
+            log_outage(error)
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return error_response(503, UNAVAILABLE["type"], UNAVAILABLE["message"], headers)
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from websockets.exceptions import InvalidStatus
 
 from live import views
-from live.websocket import runs_socket
+from live.websocket import RunsConversation
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
@@ -34,7 +34,7 @@ def url(settings: Settings) -> Iterator[str]:
         path("runs/<str:run>/", authenticated(views.run_stream)),
     ]
     settings.ROOT_URLCONF = urlconf
-    socket = path("ws/aggregate/", authenticated_websocket(runs_socket))  # type: ignore[arg-type]
+    socket = path("ws/aggregate/", authenticated_websocket(RunsConversation.serve))  # type: ignore[arg-type]
     application = ProtocolRouter(
         http=observed(EventLoopASGIHandler()),
         websocket=observed(WebSocketRouter([socket])),

@@ -7,11 +7,11 @@ import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
-from live import shared_run
+from live import shared_runs
 from live.run import without_response
 from onloop.event import Event
-from onloop.events.hub import Publisher
 from onloop.testing import Call, serve_upstream
+from onloop.events.hubs import Publisher
 from tests.live.reading import parse, talk
 from tests.live.upstreams import Hanging, HeldBack, echo
 
@@ -102,28 +102,28 @@ async def test_cancelled_run_ends_the_stream(server: str, settings: Settings) ->
 async def test_run_whose_server_has_died_is_not_waited_for_without_end(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_run, "MARGIN_SECONDS", 0.0)
+    monkeypatch.setattr(shared_runs, "MARGIN_SECONDS", 0.0)
     settings.AGGREGATOR_DEADLINE = 0.05
-    run = shared_run.new_run()
+    run = shared_runs.new_run()
     publisher = Publisher(f"run.{run}")
     publisher.publish(Event("start", '{"count": 1}'))
     await publisher.flush()
-    start, lost = [report async for report in shared_run.watch_run(run)]
+    start, lost = [report async for report in shared_runs.follow_run(run)]
     assert start.name == "start"
     assert lost.name == "lost"
-    assert json.loads(lost.data)["message"] == "Nothing was heard of the run for 0.05 s."
+    assert json.loads(lost.data)["message"] == "The run has reported nothing for 0.05 s."
 
 
 async def test_others_are_spared_a_long_response(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
-        await call.reply(b'"%b"' % (b"x" * shared_run.MAX_DATA))
+        await call.reply(b'"%b"' % (b"x" * shared_runs.MAX_DATA))
 
     async with serve_upstream(answer) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(1)
         result, done = await client.hear_until("done")
     _, spared, told_done = parse((await ask(server + path(run))).text)
-    assert len(result["response"]) == shared_run.MAX_DATA
+    assert len(result["response"]) == shared_runs.MAX_DATA
     assert "response" not in spared["data"]
     assert (spared["data"]["index"], spared["data"]["ok"]) == (0, True)
     assert told_done["data"]["ok"] == done["ok"] == 1

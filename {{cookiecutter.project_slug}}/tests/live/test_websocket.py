@@ -6,9 +6,9 @@ import json
 import pytest
 from pytest_django import Settings
 
-from live import websocket
-from live.websocket import Allowance
 from onloop.testing import barrier, fetch, serve_upstream
+from onloop.asgi import conversation
+from onloop.asgi.conversation import Allowance
 from tests.live.reading import talk
 from tests.live.upstreams import Hanging, HeldBack, echo
 
@@ -167,9 +167,9 @@ async def test_message_that_closes(
 
 
 async def test_too_many_messages(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "MESSAGES_PER_SECOND", 0)
+    monkeypatch.setattr(conversation, "MESSAGES_PER_SECOND", 0)
     async with talk(server) as client:
-        for _ in range(websocket.MESSAGES_AT_ONCE):
+        for _ in range(conversation.MESSAGES_AT_ONCE):
             assert (await client.ask("{}"))["type"] == "bad_request"
         assert (await client.ask("{}"))["type"] == "too_many_messages"
         assert await client.close_code() == 1008
@@ -191,7 +191,7 @@ async def test_runs_count_against_the_rate_limit(server: str, settings: Settings
 
 def test_allowance_grows_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(websocket, "monotonic", lambda: now)
+    monkeypatch.setattr(conversation, "monotonic", lambda: now)
     allowance = Allowance(2, per_second=5.0)
     assert [allowance.take() for _ in range(3)] == [True, True, False]
     now = 0.21
@@ -207,7 +207,7 @@ async def test_idle_connection_is_closed_but_not_during_a_run(
     async with serve_upstream(held_back) as upstream, talk(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         await client.start(1)
-        monkeypatch.setattr(websocket, "IDLE_SECONDS", 0.01)
+        monkeypatch.setattr(conversation, "IDLE_SECONDS", 0.01)
         assert (await client.ask('{"type": "start"}'))["type"] == "busy"
         held_back.let_go[0].set()
         await client.hear_until("done")

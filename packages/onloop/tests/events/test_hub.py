@@ -11,9 +11,9 @@ from channels_redis.core import RedisChannelLayer
 from pytest_django import Settings
 
 from onloop.event import Event
-from onloop.events import hub as hub_module
+from onloop.events import hubs as hub_module
 from onloop.events.event_log import START, Position, ProcessLog, RedisLog, position_of
-from onloop.events.hub import Hub, Publisher, hub
+from onloop.events.hubs import Hub, Publisher, hub
 
 
 class CountingLog(ProcessLog):

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from config.asgi import application
-from live import shared_run
+from live import shared_runs
 from onloop import redis
-from onloop.events import hub
+from onloop.events import hubs
 from onloop.testing import serve_app, serve_upstream
 from pytest_django import Settings
 
@@ -29,8 +29,8 @@ def url(
     own_redis: RedisServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
     """The URL of the project, which uses a Redis of its own."""
-    monkeypatch.setattr(hub, "RECHECK_SECONDS", 0.1)
-    monkeypatch.setattr(hub, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(hubs, "RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr(hubs, "PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr(redis, "TIMEOUT_SECONDS", 0.5)
     settings.REDIS_URL = own_redis.url
     layer = {"BACKEND": "channels_redis.core.RedisChannelLayer"}
@@ -95,7 +95,7 @@ async def test_run_goes_on_when_redis_goes_down_and_its_followers_are_told_it_is
     ):
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await socket.start(2)
-        monkeypatch.setattr(shared_run, "MARGIN_SECONDS", 0.0)
+        monkeypatch.setattr(shared_runs, "MARGIN_SECONDS", 0.0)
         settings.AGGREGATOR_DEADLINE = 2.0
         async with client.stream("GET", f"/async/runs/{run}/") as response:
             text = response.aiter_text()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from live import websocket
-from live.websocket import Conversation
+from live.websocket import RunsConversation
+from onloop.asgi import conversation
 from onloop.event import Event
 from onloop.testing import serve_process, serve_upstream
 from pytest_django import Settings
@@ -41,7 +42,7 @@ async def test_reader_that_does_not_read_stops_the_reports(
 ) -> None:
     idle, busy = Endless(), Endless()
     sources = iter([idle, busy])
-    monkeypatch.setattr(websocket, "shared_run", lambda run, count: next(sources)(run, count))
+    monkeypatch.setattr(websocket, "publish_run", lambda run, count: next(sources)(run, count))
     async with talk(server, compression=None) as sleeper:
         await sleeper.start(1)
         async with talk(server, compression=None) as reader:
@@ -62,7 +63,7 @@ async def test_failure_of_the_server_is_logged_and_told(
         yield Event("start", '{"count": 1}')
         raise ZeroDivisionError
 
-    monkeypatch.setattr(websocket, "shared_run", broken)
+    monkeypatch.setattr(websocket, "publish_run", broken)
     async with talk(server) as client:
         await client.start(1)
         assert (await client.hear())["error"] == {
@@ -98,7 +99,7 @@ async def test_client_that_is_gone_is_no_error(settings: Settings, text: str) ->
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         client = Gone(text)
-        await Conversation(client.receive, client.send, "").hold()
+        await RunsConversation({}, client.receive, client.send).hold()
     assert client.told.is_set()
 
 
@@ -121,16 +122,16 @@ class Flood:
 @pytest.mark.parametrize(
     ("text", "received", "code"),
     [
-        ("{}", websocket.MESSAGES_AT_ONCE + 1, 1008),
-        ("\ud800" * (websocket.MAX_MESSAGE_BYTES + 1), 1, 1009),  # Nothing that can be encoded.
+        ("{}", conversation.MESSAGES_AT_ONCE + 1, 1008),
+        ("\ud800" * (conversation.MAX_MESSAGE_BYTES + 1), 1, 1009),  # Nothing that can be encoded.
     ],
 )
 async def test_nothing_is_received_after_a_close(
     monkeypatch: pytest.MonkeyPatch, text: str, received: int, code: int
 ) -> None:
-    monkeypatch.setattr(websocket, "MESSAGES_PER_SECOND", 0)
+    monkeypatch.setattr(conversation, "MESSAGES_PER_SECOND", 0)
     client = Flood(text)
-    await Conversation(client.receive, client.send, "").hold()
+    await RunsConversation({}, client.receive, client.send).hold()
     assert client.received == received
     assert client.sent[-1] == {"type": "websocket.close", "code": code}
 
@@ -145,7 +146,7 @@ async def test_others_have_a_turn_after_each_report(monkeypatch: pytest.MonkeyPa
             yield Event("result", "{}")
             assert turns == list(range(number + 1))
 
-    monkeypatch.setattr(websocket, "shared_run", replayed)
+    monkeypatch.setattr(websocket, "publish_run", replayed)
     client = Gone('{"type": "start"}')
     sent: list[Mapping[str, Any]] = []
 
@@ -154,7 +155,7 @@ async def test_others_have_a_turn_after_each_report(monkeypatch: pytest.MonkeyPa
         if len(sent) == 100:
             client.told.set()
 
-    await Conversation(client.receive, send, "").hold()
+    await RunsConversation({}, client.receive, send).hold()
     assert len(sent) == 100
 
 

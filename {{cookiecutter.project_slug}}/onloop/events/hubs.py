@@ -25,7 +25,7 @@ from onloop.events.event_log import (
     events_after,
     position_of,
 )
-from onloop.redis import redis_errors
+from onloop.redis import log_outage, redis_errors
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Hub:
             logger.error(message, exc_info=error)
         elif not self._is_down:
             self._is_down = True
-            logger.warning("Redis is down: %s", outage)
+            log_outage(outage)
 
 
 class _Tail:
