@@ -1,9 +1,10 @@
 from django.urls import path
 
-from jobs import views
+from jobs.views import enqueue_aggregation
+from onloop.tasks.views import job, job_events
 
 urlpatterns = [
-    path("jobs/aggregate/", views.enqueue_aggregation, name="enqueue_aggregation"),
-    path("jobs/<job_id>/", views.job, name="job"),
-    path("jobs/<job_id>/events/", views.job_events, name="job_events"),
+    path("jobs/aggregate/", enqueue_aggregation, name="enqueue_aggregation"),
+    path("jobs/<job_id>/", job, name="job"),
+    path("jobs/<job_id>/events/", job_events, name="job_events"),
 ]

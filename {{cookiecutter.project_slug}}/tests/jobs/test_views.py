@@ -20,12 +20,12 @@ from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
 from config.asgi import application
-from jobs import views
+from jobs.views import enqueue_aggregation
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.authentication import authenticated
-from onloop.tasks import queue, watch
+from onloop.tasks import queue, views, watch
 from onloop.tasks.models import Lease
 from onloop.tasks.worker import database, embedded_worker
 from onloop.testing import Call, serve_app, serve_upstream
@@ -80,7 +80,7 @@ async def test_number_of_calls_is_bounded_by_the_settings(settings: Settings) ->
 async def test_jobs_may_be_for_users_only(settings: Settings) -> None:
     urlconf = ModuleType("urlconf")
     urlconf.urlpatterns = [  # type: ignore[attr-defined]
-        path("enqueue/", authenticated(views.enqueue_aggregation)),
+        path("enqueue/", authenticated(enqueue_aggregation)),
         path("jobs/<job_id>/", authenticated(views.job), name="job"),
         path("jobs/<job_id>/events/", authenticated(views.job_events)),
     ]
