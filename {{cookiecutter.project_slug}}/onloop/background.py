@@ -1,10 +1,11 @@
-"""Work that outlives its request, inside this process.
+"""Fire-and-forget tasks: work that outlives its request, inside this process.
 
-A view starts it and answers; nobody waits for it::
+A view starts one and returns its response without waiting::
 
-    run_in_background(tell_everyone, article.pk)
+    run_in_background(notify_everyone, article.pk)
 
-It is lost when the process crashes or is killed. What has to happen is a job for a queue.
+It is lost when the process crashes or is killed. Work that must not be lost is a job: see
+`onloop.tasks`.
 """
 
 import asyncio
@@ -19,17 +20,17 @@ from typing import Any
 from onloop.asgi.threads import OwnThread
 from onloop.conf import settings
 
-DRAIN_SECONDS = 8.0  # Less than the lifespan's own limit, so that what it closes next is closed.
+DRAIN_SECONDS = 8.0  # Below the lifespan's limit, so that the resources after it are closed.
 
 logger = logging.getLogger(__name__)
 
 
 class BackgroundRefusedError(RuntimeError):
-    """The work was not started: too much is running already, or the server is stopping."""
+    """The task was not started: too many are running already, or the server is stopping."""
 
 
 class Background:
-    """The pieces of work that run on one event loop."""
+    """The background tasks of one event loop."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -42,9 +43,9 @@ class Background:
             raise BackgroundRefusedError(f"{name} was not started: the server is stopping.")
         if len(self._tasks) >= self._limit:
             raise BackgroundRefusedError(
-                f"{name} was not started: {self._limit} pieces of work are running already."
+                f"{name} was not started: {self._limit} background tasks are running already."
             )
-        # A context of its own: that of the request leads to the request's thread and connections.
+        # A context of its own: that of the request has the request's thread and connections.
         task = asyncio.get_running_loop().create_task(self._run(name, work), context=Context())
         self._tasks[task] = name
         task.add_done_callback(self._tasks.pop)
@@ -57,13 +58,13 @@ class Background:
             logger.exception("%s failed in the background.", name)
 
     async def stop(self) -> None:
-        """Let what runs end, and cancel what takes too long."""
+        """Let running tasks end, and cancel those that take too long."""
         self._stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS)
         late = dict(self._tasks)
         for task, name in late.items():
-            logger.warning("%s was cut off in the background: the server is stopping.", name)
+            logger.warning("%s was cancelled in the background: the server is stopping.", name)
             task.cancel()
         if late:
             await asyncio.wait(late)
@@ -75,7 +76,7 @@ _backgrounds: dict[asyncio.AbstractEventLoop, Background] = {}
 
 @asynccontextmanager
 async def background_work() -> AsyncIterator[None]:
-    """Accept work, and let it end before the server does. A resource of the ASGI lifespan."""
+    """Accept tasks, and let them end before the server does. A resource of the ASGI lifespan."""
     loop = asyncio.get_running_loop()
     background = _backgrounds[loop] = Background(settings.BACKGROUND_LIMIT)
     try:
@@ -88,14 +89,14 @@ async def background_work() -> AsyncIterator[None]:
 def run_in_background[**P](
     work: Callable[P, Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
 ) -> None:
-    """Run ``work(*args, **kwargs)`` on the event loop, as soon as that is free, and do not wait.
+    """Start `work(*args, **kwargs)` on the event loop, and do not wait for it.
 
     It has a context, a thread and database connections of its own, which are closed at its end. An
-    exception is logged. At shutdown it has ``DRAIN_SECONDS`` to end, and is then cancelled.
+    exception is logged. At shutdown it has `DRAIN_SECONDS` to end, and is then cancelled.
 
     Raises:
-        BackgroundRefusedError: ``settings.BACKGROUND_LIMIT`` pieces of work are running, the server
-            is stopping, or there is none (a test client, WSGI).
+        BackgroundRefusedError: `settings.BACKGROUND_LIMIT` tasks are running, the server is
+            stopping, or there is none (a test client, WSGI).
     """
     name = getattr(work, "__qualname__", repr(work))
     background = _backgrounds.get(asyncio.get_running_loop())

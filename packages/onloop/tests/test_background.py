@@ -74,7 +74,7 @@ async def test_more_than_the_limit_is_refused(settings: Settings) -> None:
     async with background_work():
         run_in_background(go_on.wait)
         run_in_background(go_on.wait)
-        with pytest.raises(BackgroundRefusedError, match="2 pieces of work are running already"):
+        with pytest.raises(BackgroundRefusedError, match="2 background tasks are running already"):
             run_in_background(go_on.wait)
         go_on.set()
 
@@ -107,7 +107,7 @@ async def test_shutdown_refuses_more_and_cuts_off_what_does_not_end(
         run_in_background(never_end)
     [refusal] = refusals
     assert "the server is stopping" in refusal
-    assert "never_end was cut off in the background" in caplog.text
+    assert "never_end was cancelled in the background" in caplog.text
 
 
 async def test_without_a_server_it_is_refused() -> None:
@@ -155,5 +155,5 @@ async def test_server_stops_in_time_all_the_same_and_says_what_is_lost() -> None
         _, log = await asyncio.to_thread(server.communicate)
 
     assert [answer.status_code for answer in answers] == [200, 503]
-    assert "1 pieces of work are running already" in answers[1].text
-    assert "never_end was cut off in the background: the server is stopping." in log
+    assert "1 background tasks are running already" in answers[1].text
+    assert "never_end was cancelled in the background: the server is stopping." in log

@@ -9,7 +9,7 @@ class TasksConfig(AppConfig):
     label = "onloop_tasks"
 
     def ready(self) -> None:
-        """Let each ASGI server run jobs, unless the settings leave that to dedicated workers."""
+        """Run jobs in each ASGI server, unless the settings leave that to dedicated workers."""
         from onloop.tasks.worker import embedded_worker
 
         if settings.JOBS_EMBEDDED:

@@ -1,8 +1,7 @@
-"""What the database knows of the attempts at a job: who makes them, and how they end.
+"""Attempts at a job: how a worker claims one, and how it ends.
 
-A job that runs belongs to the last of its `worker_ids`, and that worker to a lease, which it renews
-while it lives. The list names one attempt and no other, so an attempt that others have given up
-cannot end the job any more.
+A running job belongs to the last of its `worker_ids`, a worker that has a lease. The list names one
+attempt and no other, so an attempt that others have ended cannot end the job again.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, TaskResultStatus
 from django.utils import timezone
 from django.utils.json import normalize_json
@@ -30,38 +28,17 @@ LONGEST_BACK_OFF = 3600.0
 MAX_ERROR_CHARACTERS = 16 * 1024
 
 
-class WorkerLostError(Exception):
-    """The process that ran the job has gone without a word."""
-
-
 class ResultTooLargeError(ValueError):
     """The result of a job is larger than `settings.JOBS_MAX_RESULT_BYTES`."""
 
 
-def open_lease(worker_id: str) -> None:
-    """Let a worker claim jobs for `settings.JOBS_LEASE_SECONDS`, by the database's clock."""
-    Lease.objects.create(worker_id=worker_id, expires_at=_lease_end())
-
-
-def renew_lease(worker_id: str) -> bool:
-    """Renew a lease; False where there is none, so that the worker's jobs are not its own."""
-    return bool(Lease.objects.filter(pk=worker_id).update(expires_at=_lease_end()))
-
-
-def close_lease(worker_id: str) -> None:
-    """Forget a worker that stops, and put back what it could not end."""
-    with transaction.atomic():
-        put_back_all(worker_id)
-        Lease.objects.filter(pk=worker_id).delete()
-
-
 def claim(worker_id: str, count: int) -> list[Job]:
-    """Give a worker that has a lease the next jobs, `count` at most."""
+    """Claim the next jobs for a worker that has a lease, `count` at most."""
     ready = DBTaskResult.objects.ready().filter(backend_name=DEFAULT_TASK_BACKEND_ALIAS)
     if not ready.exists():  # An idle worker leaves SQLite's one write lock to others.
         return []
     with transaction.atomic():
-        # Locked, so that nobody takes it to be expired before its jobs can be seen.
+        # Locked, so that no worker ends its attempts before this one can be seen.
         if Lease.objects.select_for_update().filter(pk=worker_id).first() is None:
             return []
         jobs = list(ready.select_for_update(skip_locked=True)[:count])
@@ -70,15 +47,15 @@ def claim(worker_id: str, count: int) -> list[Job]:
     return jobs
 
 
-def put_back_all(worker_id: str, *, but: Collection[UUID] = ()) -> None:
-    """Put back the running jobs of a worker, except those that it has in hand."""
+def requeue_all(worker_id: str, *, but: Collection[UUID] = ()) -> None:
+    """Requeue the running jobs of a worker, except those in `but`, which it knows of."""
     for job in DBTaskResult.objects.running():
         if job.worker_ids[-1] == worker_id and job.pk not in but:
-            end_attempt(job, put_back(job))
+            end_attempt(job, requeued(job))
 
 
 def end_attempt(job: Job, outcome: Outcome) -> bool:
-    """Write how an attempt ended; False where it was given up before, and nothing is written."""
+    """Write how an attempt ended; return False, and write nothing, if it had ended before."""
     attempt = DBTaskResult.objects.filter(
         pk=job.pk, status=TaskResultStatus.RUNNING, worker_ids=job.worker_ids
     )
@@ -90,7 +67,7 @@ def end_attempt(job: Job, outcome: Outcome) -> bool:
 
 
 def success(return_value: object) -> Outcome:
-    """Return the outcome of a job that is done.
+    """Return the outcome of a job that has returned.
 
     Raises:
         TypeError, ValueError: the result is not JSON.
@@ -108,9 +85,9 @@ def success(return_value: object) -> Outcome:
 
 
 def failure(job: Job, error: BaseException) -> Outcome:
-    """Return the outcome of an attempt that failed: another one later, or none any more.
+    """Return the outcome of an attempt that failed: a later attempt, or the end of the job.
 
-    A result that is too large is not computed again: it would be as large.
+    A result that is too large ends the job: another attempt would make it as large.
     """
     outcome = {
         "exception_class_path": _text(f"{type(error).__module__}.{type(error).__qualname__}"),
@@ -124,32 +101,14 @@ def failure(job: Job, error: BaseException) -> Outcome:
     return outcome | {"status": TaskResultStatus.READY, "run_after": run_after}
 
 
-def put_back(job: Job) -> Outcome:
-    """Return the outcome of an attempt that was stopped, and does not count."""
+def requeued(job: Job) -> Outcome:
+    """Return the outcome of an attempt that was interrupted, and does not count."""
     return {"status": TaskResultStatus.READY, "worker_ids": job.worker_ids[:-1]}
-
-
-def end_lost_attempts() -> list[Job]:
-    """End the attempts of workers whose lease has expired; return the jobs that had no other."""
-    expired = Lease.objects.filter(expires_at__lt=Now())
-    if not expired.exists():
-        return []
-    failed: list[Job] = []
-    with transaction.atomic():
-        # Locked, so that a worker that was only slow learns of this when it renews its lease.
-        lost = {lease.pk for lease in expired.select_for_update(skip_locked=True)}
-        for job in DBTaskResult.objects.running():
-            if job.worker_ids[-1] in lost:
-                error = WorkerLostError(f"The worker {job.worker_ids[-1]} was lost.")
-                if end_attempt(job, failure(job, error)) and job.finished_at:
-                    failed.append(job)
-        Lease.objects.filter(pk__in=lost).delete()
-    return failed
 
 
 def _check_size(result: object) -> None:
     size = 0
-    # In pieces, so that other threads run meanwhile and nothing is built of a result without end.
+    # In pieces, so that other threads run meanwhile, and a huge result is never built in memory.
     for piece in JSONEncoder().iterencode(result):
         size += len(piece)
         if size > settings.JOBS_MAX_RESULT_BYTES:
@@ -160,12 +119,8 @@ def _check_size(result: object) -> None:
 
 
 def _text(text: str) -> str:
-    """Return a text that every database takes: without NUL and surrogates, and not too long."""
+    """Return a text that every database accepts: bounded, without NUL and surrogates."""
     if len(text) > MAX_ERROR_CHARACTERS:
         half = MAX_ERROR_CHARACTERS // 2
         text = f"{text[:half]} [...] {text[-half:]}"
     return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
-
-
-def _lease_end() -> Any:
-    return Now() + timedelta(seconds=settings.JOBS_LEASE_SECONDS)

@@ -1,4 +1,4 @@
-"""What `django.tasks` cannot say of a backend: many jobs at once, and how many wait."""
+"""What the interface of `django.tasks` lacks: the states of many jobs, and a full queue."""
 
 from collections.abc import Collection
 from typing import Any
@@ -23,7 +23,7 @@ def states(job_ids: Collection[str]) -> dict[str, State]:
 
 
 def is_full(limit: int) -> bool:
-    """Return whether `limit` jobs or more wait to be run, those to be tried again included."""
+    """Return whether at least `limit` jobs are waiting, retries included."""
     if settings.JOBS_BACKEND == "rq":
         return backend.count_queued() >= limit  # type: ignore[no-any-return]
     waiting = DBTaskResult.objects.filter(

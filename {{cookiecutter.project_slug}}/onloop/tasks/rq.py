@@ -1,7 +1,7 @@
 """Jobs in Redis, run by RQ's own workers: for `JOBS_BACKEND=rq`.
 
-django-tasks-rq comes from the author of DEP 14. It is written for django-tasks, which became a part
-of Django, and so raises an error of that package where Django's own is awaited.
+django-tasks-rq is written for django-tasks, the package that became a part of Django, and raises
+that package's error where Django's own is expected.
 """
 
 from collections.abc import Collection
@@ -35,5 +35,5 @@ class RQBackend(django_tasks_rq.RQBackend):
         return states
 
     def count_queued(self) -> int:
-        """Return how many jobs wait to be run."""
+        """Return the number of waiting jobs."""
         return sum(queue.count for queue in self._get_queues())

@@ -1,7 +1,7 @@
-"""Jobs as they change, in whichever process they run.
+"""Jobs as they change, in any process.
 
-One task for each event loop reads the states of all jobs that are watched, about once a second and
-in one query. A follower holds neither a thread nor a database connection.
+One task per event loop reads the states of all watched jobs every `settings.JOBS_POLL_SECONDS`, in
+one query. A follower holds neither a thread nor a database connection.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ database = DatabaseThread("jobs-watch")
 
 
 class JobsUnavailableError(Exception):
-    """The jobs could not be looked at for `PATIENCE_SECONDS`."""
+    """The backend has not answered for `PATIENCE_SECONDS`."""
 
 
 async def follow(job: Result) -> AsyncGenerator[Result]:
-    """Yield the job, and again after each change that is seen, until it is finished or deleted.
+    """Yield the job, and again after each change seen, until it is finished or deleted.
 
     Raises:
         JobsUnavailableError: the backend does not answer.
@@ -50,14 +50,14 @@ async def follow(job: Result) -> AsyncGenerator[Result]:
 
 
 class Watch:
-    """Looks at jobs for all who wait on one event loop."""
+    """Reads the states of jobs for all followers on one event loop."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, asyncio.Future[State | None]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def look(self, job_id: str) -> State | None:
-        """Return the job's state in a moment, or None if it is not there any more.
+        """Return the job's state when it is read next, or None if the job is deleted.
 
         Raises:
             JobsUnavailableError: the backend does not answer.
@@ -65,7 +65,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         future = self._waiting.setdefault(job_id, loop.create_future())
         if self._task is None or self._task.done():
-            # In no request's context: that would lead to the request's thread.
+            # In a context of its own: that of a request would use the request's thread.
             self._task = loop.create_task(self._look_for_all(), context=Context())
         return await asyncio.shield(future)
 
@@ -78,7 +78,7 @@ class Watch:
             try:
                 seen = await database.run(states, job_ids)
             except Exception:
-                logger.warning("Jobs cannot be looked at", exc_info=True)
+                logger.warning("The states of jobs cannot be read", exc_info=True)
                 if loop.time() - answered >= PATIENCE_SECONDS:
                     self._give_up(job_ids)
                 continue
@@ -89,7 +89,7 @@ class Watch:
     def _give_up(self, job_ids: list[str]) -> None:
         for job_id in job_ids:
             future = self._waiting.pop(job_id)
-            future.set_exception(JobsUnavailableError("Jobs cannot be looked at."))
+            future.set_exception(JobsUnavailableError("The states of jobs cannot be read."))
             future.exception()  # Retrieved: the followers may have left.
 
 

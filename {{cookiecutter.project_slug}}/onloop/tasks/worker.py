@@ -1,11 +1,4 @@
-"""Runs the jobs that `django.tasks` has put into the database.
-
-The tables, the backend and the admin are those of django-tasks-db, by the author of DEP 14. Its own
-worker runs one job at a time, tries none again, and leaves a job as running for good when it is
-killed: so this one takes its place. django-ox has leases and retries, but it is three months old,
-25,000 lines long, and runs each async job on an event loop and a thread of its own;
-django-tasks-db-async has no leases either.
-"""
+"""Runs the jobs that `django.tasks` has put into the database."""
 
 import asyncio
 import logging
@@ -32,22 +25,19 @@ from onloop.tasks.attempts import (
     Job,
     Outcome,
     claim,
-    close_lease,
     end_attempt,
-    end_lost_attempts,
     failure,
-    open_lease,
-    put_back,
-    put_back_all,
-    renew_lease,
+    requeue_all,
+    requeued,
     success,
 )
+from onloop.tasks.leases import close_lease, end_lost_attempts, open_lease, renew_lease
 
 REFUSALS = 3
 
 logger = logging.getLogger(__name__)
 
-# Its own: neither requests nor those who watch jobs delay the renewal of a lease.
+# Its own: neither requests nor streams of jobs delay the renewal of a lease.
 database = DatabaseThread("jobs-worker")
 
 
@@ -81,7 +71,7 @@ class Worker:
     async def run(self) -> None:
         """Run jobs until the process is asked to stop.
 
-        Those under way then have `settings.JOBS_GRACE_SECONDS` to end, before they are put back.
+        Running jobs then have `settings.JOBS_GRACE_SECONDS` to end, before they are requeued.
         """
         stop = self._loop.create_task(stopping().wait())
         stop.add_done_callback(lambda _: self._wake.set())
@@ -92,7 +82,7 @@ class Worker:
             end = self._loop.time() + settings.JOBS_GRACE_SECONDS
             while self._running and self._loop.time() < end:
                 await self._work(claiming=False)
-            await self._put_back_all()
+            await self._requeue_all()
             if self._id:
                 await database.run(close_lease, self._id)
         finally:
@@ -101,14 +91,14 @@ class Worker:
             self._threads.shutdown(wait=False)
 
     async def _work(self, *, claiming: bool) -> None:
-        """Look once for what there is to do, then wait until there may be more."""
+        """Look once for jobs to run and attempts to end, then wait until there may be more."""
         self._wake.clear()
         try:
             await self._look(claiming=claiming)
             self._healthy = True
         except Exception:
             if self._healthy:
-                logger.exception("The worker cannot look for jobs, and tries on")
+                logger.exception("The worker cannot reach its jobs; it keeps trying")
             self._healthy = False
         pause = settings.JOBS_POLL_SECONDS * uniform(0.75, 1.25)  # noqa: S311
         with suppress(TimeoutError):
@@ -118,7 +108,7 @@ class Worker:
     async def _look(self, *, claiming: bool) -> None:
         if self._loop.time() >= self._renew_at:
             if not await database.run(renew_lease, self._id):
-                await self._put_back_all()
+                await self._requeue_all()
                 self._id = f"{socket.gethostname()[:150]}-{os.getpid()}-{get_random_string(8)}"
                 await database.run(open_lease, self._id)
             for job in await database.run(end_lost_attempts):
@@ -132,10 +122,10 @@ class Worker:
                 task.add_done_callback(self._ended)
 
     async def _claim(self, count: int) -> list[Job]:
-        """Claim jobs, and put back those of a claim that was made although its answer was lost."""
+        """Claim jobs, and requeue those of an earlier claim whose reply was lost."""
         if self._claim_in_doubt:
-            in_hand = {job.pk for job in self._running.values()}
-            await database.run(put_back_all, self._id, but=in_hand)
+            known = {job.pk for job in self._running.values()}
+            await database.run(requeue_all, self._id, but=known)
         self._claim_in_doubt = True
         jobs = await database.run(claim, self._id, count)
         self._claim_in_doubt = False
@@ -147,41 +137,41 @@ class Worker:
 
     async def _attempt(self, job: Job) -> None:
         try:
-            # In a task of its own, so that a job that cancels itself does not cancel its end.
+            # In a task of its own, so that a job that cancels itself does not cancel its ending.
             value, error = await self._loop.create_task(_perform(job))
             if error is not None:
                 raise error
-            # On another thread: a large result takes long to look through.
+            # On another thread: checking a large result takes long.
             await self._end(job, await asyncio.to_thread(success, value))
-        except BaseException as error:  # A job that raises SystemExit ends itself alone.
+        except BaseException as error:  # SystemExit in a job must not stop the worker.
             stopped = isinstance(error, asyncio.CancelledError) and _cancelled()
-            await self._end(job, put_back(job) if stopped else failure(job, error))
+            await self._end(job, requeued(job) if stopped else failure(job, error))
             if not stopped and not job.finished_at:
-                logger.warning("Job %s failed and is tried again later", job.pk, exc_info=True)
+                logger.warning("Job %s failed; another attempt follows", job.pk, exc_info=True)
         if job.finished_at:
             await self._finished(job)
 
     async def _end(self, job: Job, outcome: Outcome) -> None:
-        """Write an outcome as soon as the database takes it.
+        """Write an outcome as soon as the database accepts it.
 
         Raises:
-            Exception: the database has refused a result three times, and yet renewed the lease each
+            Exception: the database has rejected a result three times, but renewed the lease each
                 time; or the lease is lost, or the server stops.
         """
         logged, refusals = False, 0
         while True:
             try:
                 if not await database.run(end_attempt, job, outcome):
-                    logger.warning("Job %s was given up before this attempt ended", job.pk)
+                    logger.warning("Job %s was ended elsewhere before this attempt", job.pk)
                 return
             except Exception:
                 if stopping().is_set():
                     raise
                 if not logged:
-                    logger.warning("Job %s: its end is not written yet", job.pk, exc_info=True)
+                    logger.warning("Job %s: its outcome is not written yet", job.pk, exc_info=True)
                 logged = True
                 renewed = None
-                with suppress(DatabaseError):  # It is down, or writes nothing at all.
+                with suppress(DatabaseError):  # It is down, or accepts no writes.
                     renewed = await database.run(renew_lease, self._id)
                 refusals += bool(renewed)
                 if renewed is False or (refusals == REFUSALS and "return_value" in outcome):
@@ -191,12 +181,12 @@ class Worker:
     async def _finished(self, job: Job) -> None:
         try:
             result = job.task_result
-        except ImportError:  # There is no such task any more.
+        except ImportError:  # The task's function no longer exists.
             logger.exception("Job %s failed", job.pk)
             return
         await task_finished.asend(type(default_task_backend), task_result=result)
 
-    async def _put_back_all(self) -> None:
+    async def _requeue_all(self) -> None:
         for task in self._running:
             task.cancel()
         if self._running:

@@ -287,7 +287,7 @@ async def test_streams_survive_the_database(url: str, caplog: pytest.LogCaptureF
     async with following(f"{url}/jobs/{job.id}/events/") as stream:
         await anext(stream)
         with database_down():
-            await until(log, wanted=lambda text: "Jobs cannot be looked at" in text)
+            await until(log, wanted=lambda text: "The states of jobs cannot be read" in text)
         await change(job, status=TaskResultStatus.SUCCESSFUL, return_value=1)
         assert [event["id"] async for event in stream] == ["done"]
 

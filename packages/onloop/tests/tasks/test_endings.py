@@ -97,7 +97,7 @@ async def test_refused_failure_is_written_when_the_database_takes_it(
 
     async with run_worker():
         async with refusing("traceback"):
-            await until(logged, wanted=lambda text: "its end is not written yet" in text)
+            await until(logged, wanted=lambda text: "its outcome is not written yet" in text)
         result = await finished(job)
 
     assert result.errors[0].exception_class is ValueError

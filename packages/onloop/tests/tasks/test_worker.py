@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
-from onloop.tasks import attempts, worker
+from onloop.tasks import attempts, leases, worker
 from onloop.tasks.models import Lease
 from tests.services.polling import until
 from tests.tasks import tasks
@@ -189,7 +189,7 @@ async def test_stop_lets_jobs_end_and_takes_no_more(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("job_type", [tasks.wait_for_gate, tasks.block_until_gate])
-async def test_job_that_does_not_end_in_time_is_put_back(job_type: Any, settings: Settings) -> None:
+async def test_job_that_does_not_end_in_time_is_requeued(job_type: Any, settings: Settings) -> None:
     settings.JOBS_GRACE_SECONDS = 0.05
     args = [1] if job_type is tasks.wait_for_gate else []
     job = await job_type.aenqueue(*args)
@@ -211,7 +211,7 @@ async def test_worker_without_a_lease_gives_up_its_jobs(settings: Settings) -> N
     async with run_worker():
         await started(1)
         await Lease.objects.aupdate(expires_at=timezone.now() - timedelta(hours=1))
-        assert await sync_to_async(attempts.end_lost_attempts)() == []
+        assert await sync_to_async(leases.end_lost_attempts)() == []
         await started(2)
         assert (await look(job)).worker_ids[1] == str(await Lease.objects.aget())
         tasks.gate.set()
@@ -230,10 +230,10 @@ async def test_worker_whose_lease_is_gone_claims_nothing() -> None:
 
 async def test_attempt_that_was_given_up_cannot_end_the_job() -> None:
     await tasks.double.aenqueue(1)
-    await sync_to_async(attempts.open_lease)("slow")
+    await sync_to_async(leases.open_lease)("slow")
     (job,) = await sync_to_async(attempts.claim)("slow", 1)
     await Lease.objects.aupdate(expires_at=timezone.now() - timedelta(hours=1))
-    await sync_to_async(attempts.end_lost_attempts)()
+    await sync_to_async(leases.end_lost_attempts)()
 
     assert not await sync_to_async(attempts.end_attempt)(job, attempts.success("late"))
     assert (await DBTaskResult.objects.aget()).status == READY
@@ -242,7 +242,7 @@ async def test_attempt_that_was_given_up_cannot_end_the_job() -> None:
 def test_each_worker_loses_and_puts_back_its_own_jobs() -> None:
     for name in ("lost", "stopping", "alive"):
         tasks.double.enqueue(1)
-        attempts.open_lease(name)
+        leases.open_lease(name)
         (_,) = attempts.claim(name, 1)
 
     def claimed() -> set[str]:
@@ -250,23 +250,23 @@ def test_each_worker_loses_and_puts_back_its_own_jobs() -> None:
         return {name for job in running for name in job.worker_ids}
 
     Lease.objects.filter(pk="lost").update(expires_at=timezone.now() - timedelta(hours=1))
-    attempts.end_lost_attempts()
+    leases.end_lost_attempts()
     assert claimed() == {"stopping", "alive"}
-    attempts.close_lease("stopping")
+    leases.close_lease("stopping")
     assert claimed() == {"alive"}
 
 
 async def test_lost_attempt_is_a_failed_one(settings: Settings) -> None:
     settings.JOBS_ATTEMPTS = 1
     job = await tasks.wait_for_gate.aenqueue(1)
-    await sync_to_async(attempts.open_lease)("killed")
+    await sync_to_async(leases.open_lease)("killed")
     await sync_to_async(attempts.claim)("killed", 1)
     await Lease.objects.aupdate(expires_at=timezone.now() - timedelta(hours=1))
 
     async with run_worker():
         result = await finished(job)
 
-    assert result.errors[0].exception_class is attempts.WorkerLostError
+    assert result.errors[0].exception_class is leases.WorkerLostError
     assert "The worker killed was lost." in result.errors[0].traceback
 
 
@@ -315,15 +315,15 @@ async def test_worker_waits_for_the_database(caplog: pytest.LogCaptureFixture) -
         await started(1)
         with database_down():
             tasks.gate.set()
-            await logged(caplog, f"Job {job.id}: its end is not written yet")
-            await logged(caplog, "The worker cannot look for jobs, and tries on")
+            await logged(caplog, f"Job {job.id}: its outcome is not written yet")
+            await logged(caplog, "The worker cannot reach its jobs; it keeps trying")
             await worker.database.run(int)  # What was called before it has failed as well.
         assert (await finished(job)).attempts == 1
         await DBTaskResult.objects.filter(pk=waiting.id).aupdate(run_after=timezone.now())
         assert (await finished(waiting)).attempts == 1
 
-    assert caplog.text.count("The worker cannot look for jobs, and tries on") == 1
-    assert caplog.text.count("its end is not written yet") == 1
+    assert caplog.text.count("The worker cannot reach its jobs; it keeps trying") == 1
+    assert caplog.text.count("its outcome is not written yet") == 1
 
 
 async def test_passing_error_costs_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +337,7 @@ async def test_passing_error_costs_no_attempt(monkeypatch: pytest.MonkeyPatch) -
 async def test_worker_that_never_had_a_database_stops(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fails = Fails(attempts.renew_lease, 1000)
+    fails = Fails(leases.renew_lease, 1000)
     monkeypatch.setattr(worker, "renew_lease", fails)
 
     async def looks() -> int:
@@ -346,7 +346,7 @@ async def test_worker_that_never_had_a_database_stops(
     async with run_worker():
         await until(looks, wanted=lambda number: number >= 3)
 
-    assert caplog.text.count("The worker cannot look for jobs") == 1
+    assert caplog.text.count("The worker cannot reach its jobs") == 1
 
 
 async def test_stop_puts_back_what_could_not_be_written(

@@ -20,7 +20,7 @@ HEARTBEAT_SECONDS = 5.0
 
 
 class Command(BaseCommand):
-    help = "Runs background jobs until SIGTERM or SIGINT; then ends or puts back those under way."
+    help = "Runs jobs until SIGTERM or SIGINT; then ends or requeues the running ones."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the option for probes."""
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             "--heartbeat",
             type=Path,
             metavar="FILE",
-            help=f"a file to touch every {HEARTBEAT_SECONDS:g} seconds, for probes to look at",
+            help=f"a file to touch every {HEARTBEAT_SECONDS:g} seconds, for probes",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
