@@ -1,11 +1,22 @@
-"""How long calls to other servers take, for Prometheus."""
+"""The metrics of calls to other servers, for Prometheus."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from prometheus_client import Histogram
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from onloop.http.breaker import State
 from onloop.http.errors import HTTPClientError
 from onloop.observe.metrics import SECONDS
+
+if TYPE_CHECKING:
+    from onloop.http.origins import Origin
 
 MAX_ORIGINS = 100
 
@@ -41,3 +52,27 @@ class CallDurations:
 
     def _histogram(self, outcome: str) -> Histogram:
         return UPSTREAM_SECONDS.labels(self._origin, outcome)
+
+
+class OriginCollector(Collector):
+    """The retries and hedged calls to each server, and the state of its circuit."""
+
+    def __init__(self, origins: Callable[[], Mapping[str, Origin]]) -> None:
+        self._origins = origins
+
+    def collect(self) -> Iterable[Metric]:
+        retries = CounterMetricFamily(
+            "upstream_retries", "Calls that were made again.", labels=["origin"]
+        )
+        hedges = CounterMetricFamily(
+            "upstream_hedges", "Second copies of slow calls.", labels=["origin"]
+        )
+        circuits = GaugeMetricFamily(
+            "upstream_circuit", "1 for the state that it is in.", labels=["origin", "state"]
+        )
+        for name, origin in islice(self._origins().items(), MAX_ORIGINS):
+            retries.add_metric([name], origin.retry_budget.withdrawn)
+            hedges.add_metric([name], origin.hedge.budget.withdrawn)
+            for state in State:
+                circuits.add_metric([name, state], state is origin.breaker.state)
+        return retries, hedges, circuits

@@ -14,13 +14,15 @@ from functools import partial
 from time import perf_counter
 from urllib.parse import urlsplit
 
+from prometheus_client import REGISTRY
+
 from onloop.conf import settings
 from onloop.http.breaker import Breaker, Period
 from onloop.http.budget import Budget
 from onloop.http.client import Client
 from onloop.http.hedge import Hedge
 from onloop.http.limits import BodyQuota
-from onloop.http.metrics import CallDurations
+from onloop.http.metrics import CallDurations, OriginCollector
 from onloop.http.retry import retried
 
 RETRIED_CALLS = 0.1
@@ -96,3 +98,6 @@ def origin_of(url: str) -> Origin:
 def origins() -> Mapping[str, Origin]:
     """Return the servers that were called so far, by name."""
     return _origins
+
+
+REGISTRY.register(OriginCollector(origins))
