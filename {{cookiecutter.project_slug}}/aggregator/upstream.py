@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 
-from onloop.asgi.routing import served_port
+from onloop.asgi import served_port
 from onloop.http import (
     Arrival,
     BodyQuota,

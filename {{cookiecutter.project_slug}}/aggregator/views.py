@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from aggregator.fan_out import fan_out_from_query
 from aggregator.upstream import answer_json, ask_upstream
-from onloop.asgi.threads import release_thread
+from onloop.asgi import release_thread
 from onloop.http import Arrival, DeadlineExceededError, HTTPClientError
 from onloop.rate_limit import rate_limited
 

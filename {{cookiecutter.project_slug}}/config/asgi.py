@@ -16,17 +16,20 @@ except InvalidSetting as error:
 # Django's modules below want the settings to be there.
 from django.conf import settings
 
-from onloop.asgi.bodies import BodyLimits
-from onloop.asgi.handler import EventLoopASGIHandler
-from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.routing import ProtocolRouter
-from onloop.asgi.startup import checked_project
-from onloop.asgi.websockets import WebSocketRouter, installed_routes
+from onloop.asgi import (
+    BodyLimits,
+    EventLoopASGIHandler,
+    Lifespan,
+    ProtocolRouter,
+    WebSocketRouter,
+    checked_project,
+    installed_routes,
+)
 from onloop.background import background_work
 from onloop.database import database_pools
 from onloop.gc import tuned_gc
 from onloop.http import shared_http_client
-from onloop.observe.observed import observed, telemetry
+from onloop.observe import observed, telemetry
 from onloop.redis import shared_redis
 
 application = ProtocolRouter(

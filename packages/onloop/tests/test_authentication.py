@@ -22,7 +22,7 @@ from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.asgi.websockets import WebSocketRouter
 from onloop.authentication import authenticated, authenticated_websocket
-from onloop.observe.observed import observed
+from onloop.observe import observed
 from onloop.testing import serve_app
 
 User = get_user_model()

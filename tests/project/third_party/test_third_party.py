@@ -16,7 +16,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.database import database_pools
 from onloop.http import shared_http_client
-from onloop.observe.observed import observed
+from onloop.observe import observed
 from onloop.testing import serve_app
 from pytest_django import Settings
 

@@ -28,14 +28,14 @@ from django.views import defaults
 from onloop.asgi._django import has_exception_middleware, is_logged, with_globals
 from onloop.conf import settings
 
-DEFAULT_VIEWS = {
+_DEFAULT_VIEWS = {
     400: defaults.bad_request,
     403: defaults.permission_denied,
     404: defaults.page_not_found,
     500: defaults.server_error,
 }
 # Handlers that write to a file or a queue. All others may wait for another machine.
-LOCAL_LOG_HANDLERS = (logging.StreamHandler, logging.NullHandler, logging.handlers.QueueHandler)
+_LOCAL_LOG_HANDLERS = (logging.StreamHandler, logging.NullHandler, logging.handlers.QueueHandler)
 
 
 def sync_to_async(
@@ -46,7 +46,7 @@ def sync_to_async(
     That runs on the request's thread, whatever `thread_sensitive` says.
     """
     plain = getattr(function, "__func__", function)
-    if not isinstance(plain, FunctionType) or not (may_wait := MAY_WAIT.get(plain)):
+    if not isinstance(plain, FunctionType) or not (may_wait := _MAY_WAIT.get(plain)):
         return asgiref.sync.sync_to_async(function)
 
     async def call(*args: Any, **kwargs: Any) -> Any:
@@ -57,18 +57,18 @@ def sync_to_async(
     return call
 
 
-def process_exception_may_wait(method: Any, *args: object) -> bool:
+def _process_exception_may_wait(method: Any, *args: object) -> bool:
     return has_exception_middleware(method.__self__)
 
 
-def log_response_may_wait(
+def _log_response_may_wait(
     function: object, *args: object, response: HttpResponseBase, **kwargs: object
 ) -> bool:
     level = logging.ERROR if response.status_code >= 500 else logging.WARNING
-    return not is_logged(response) and log_may_wait(request_logger, level)
+    return not is_logged(response) and _log_may_wait(request_logger, level)
 
 
-def error_page_may_wait(function: object, request: HttpRequest, error: Exception) -> bool:
+def _error_page_may_wait(function: object, request: HttpRequest, error: Exception) -> bool:
     """Return False if Django's own short page is the answer, and nothing else comes to it."""
     logger, level = request_logger, logging.WARNING
     match error:
@@ -88,14 +88,14 @@ def error_page_may_wait(function: object, request: HttpRequest, error: Exception
     return (
         settings.DEBUG
         or (status == 500 and got_request_exception.has_listeners())
-        or not is_missing(f"{status}.html")
-        or may_check_csrf_token(request)
-        or log_may_wait(logger, level)
-        or not has_default_view(status)
+        or not _is_missing(f"{status}.html")
+        or _may_check_csrf_token(request)
+        or _log_may_wait(logger, level)
+        or not _has_default_view(status)
     )
 
 
-def is_missing(template: str) -> bool:
+def _is_missing(template: str) -> bool:
     """Return whether all template engines have looked for it, and know that it is not there."""
     return all(
         isinstance(engine, DjangoTemplates)
@@ -108,27 +108,27 @@ def is_missing(template: str) -> bool:
     )
 
 
-def may_check_csrf_token(request: HttpRequest) -> bool:
+def _may_check_csrf_token(request: HttpRequest) -> bool:
     """Return whether @requires_csrf_token, on all default views, may read session or body."""
     return settings.CSRF_USE_SESSIONS or (
         request.method == "POST" and settings.CSRF_COOKIE_NAME in request.COOKIES
     )
 
 
-def has_default_view(status: int) -> bool:
+def _has_default_view(status: int) -> bool:
     try:
         view = get_resolver(get_urlconf()).resolve_error_handler(status)
     except Exception:  # Django meets it again, and answers it.
         return False
-    return view is DEFAULT_VIEWS[status]
+    return view is _DEFAULT_VIEWS[status]
 
 
-def log_may_wait(logger: logging.Logger, level: int) -> bool:
+def _log_may_wait(logger: logging.Logger, level: int) -> bool:
     """Return whether a record of this level reaches a handler that may wait."""
     current: logging.Logger | None = logger
     while current:
         if any(
-            handler.level <= level and not isinstance(handler, LOCAL_LOG_HANDLERS)
+            handler.level <= level and not isinstance(handler, _LOCAL_LOG_HANDLERS)
             for handler in current.handlers
         ):
             return True
@@ -136,10 +136,10 @@ def log_may_wait(logger: logging.Logger, level: int) -> bool:
     return False
 
 
-MAY_WAIT: dict[Any, Callable[..., bool]] = {
-    BaseHandler.process_exception_by_middleware: process_exception_may_wait,
-    log_response: log_response_may_wait,
-    exception.response_for_exception: error_page_may_wait,
+_MAY_WAIT: dict[Any, Callable[..., bool]] = {
+    BaseHandler.process_exception_by_middleware: _process_exception_may_wait,
+    log_response: _log_response_may_wait,
+    exception.response_for_exception: _error_page_may_wait,
 }
 convert_exception_to_response = with_globals(
     exception.convert_exception_to_response, sync_to_async=sync_to_async

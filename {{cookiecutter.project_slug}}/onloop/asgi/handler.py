@@ -36,8 +36,8 @@ from onloop.conf import settings
 # Django's own receivers of request_started and request_finished. Two are about the database
 # connections of the request's thread: without a thread they have nothing to do. Two are about the
 # request's context, and do not wait, except for caches that a thread has opened.
-INLINE_RECEIVERS: set[Callable[..., None]] = {close_caches, base.reset_urlconf}
-DJANGO_RECEIVERS = {reset_queries, close_old_connections} | INLINE_RECEIVERS
+_INLINE_RECEIVERS: set[Callable[..., None]] = {close_caches, base.reset_urlconf}
+_DJANGO_RECEIVERS = {reset_queries, close_old_connections} | _INLINE_RECEIVERS
 
 
 @_django.handler_calling(
@@ -148,14 +148,14 @@ class EventLoopASGIHandler(ASGIHandler):
             and not self.has_foreign_receivers(request_finished)
         ):
             if is_sync_stream:
-                send = released_before_the_body(send, thread)
+                send = _released_before_the_body(send, thread)
             else:
                 thread.release()
         await super().send_response(response, send)
 
     def has_foreign_receivers(self, signal: Signal) -> bool:
         sync_receivers, _ = _django.receivers(signal, self.__class__)
-        return not DJANGO_RECEIVERS.issuperset(sync_receivers)
+        return not _DJANGO_RECEIVERS.issuperset(sync_receivers)
 
     async def send_signal(self, signal: Signal, **named: object) -> None:
         """Signal.asend(), but without a thread unless a receiver needs one."""
@@ -164,13 +164,13 @@ class EventLoopASGIHandler(ASGIHandler):
         if (
             thread is None
             or thread.taken
-            or not DJANGO_RECEIVERS.issuperset(sync_receivers)
-            or (thread.used and caches_may_wait())
+            or not _DJANGO_RECEIVERS.issuperset(sync_receivers)
+            or (thread.used and _caches_may_wait())
         ):
             await signal.asend(sender=self.__class__, **named)
             return
         named |= {"signal": signal, "sender": self.__class__}
-        for receiver in INLINE_RECEIVERS.intersection(sync_receivers):
+        for receiver in _INLINE_RECEIVERS.intersection(sync_receivers):
             receiver(**named)
         await _django.run_receivers(*(receiver(**named) for receiver in async_receivers))
 
@@ -197,13 +197,13 @@ class EventLoopASGIHandler(ASGIHandler):
         await self.send_signal(request_finished)
 
 
-def caches_may_wait() -> bool:
+def _caches_may_wait() -> bool:
     """Return whether the request has used a cache that does something when it is closed."""
     used = caches.all(initialized_only=True)
     return any(type(cache).close is not BaseCache.close for cache in used)
 
 
-def released_before_the_body(send: Send, thread: RequestThread) -> Send:
+def _released_before_the_body(send: Send, thread: RequestThread) -> Send:
     """Return `send`, for a sync stream: Django reads all of it before it sends the first part."""
 
     async def release_and_send(message: Mapping[str, Any]) -> None:

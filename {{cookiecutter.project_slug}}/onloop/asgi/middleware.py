@@ -64,7 +64,7 @@ class EventLoopSessionMiddleware(EventLoopMiddleware, SessionMiddleware):
         if not saves:
             return self.process_response(request, response)
 
-        saved = SavedSession(session)
+        saved = _SavedSession(session)
         # process_response() reads the expiry, which must not be what loads the session.
         await session.aget_expire_at_browser_close()
         if response.status_code < 500:
@@ -79,7 +79,7 @@ class EventLoopSessionMiddleware(EventLoopMiddleware, SessionMiddleware):
             request.session = session
 
 
-class SavedSession:
+class _SavedSession:
     """A session as process_response() sees it after asave(): save() only tells how that ended."""
 
     def __init__(self, session: SessionBase) -> None:

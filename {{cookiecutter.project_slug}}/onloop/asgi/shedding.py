@@ -11,8 +11,8 @@ from onloop.asgi.refusal import RequestRefusedError, serve_unless_refused
 from onloop.asgi.types import Application, Receive, Scope, Send
 from onloop.conf import PROBES
 
-EXEMPT = {f"/{path}" for path in PROBES}
-RETRY_AFTER = b"1"
+_EXEMPT = {f"/{path}" for path in PROBES}
+_RETRY_AFTER = b"1"
 
 
 class LoadShedding:
@@ -29,7 +29,7 @@ class LoadShedding:
         self.pending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in EXEMPT:
+        if scope["type"] != "http" or scope["path"] in _EXEMPT:
             await self.app(scope, receive, send)
             return
         if self.pending >= self.limit:
@@ -84,4 +84,4 @@ class _Work:
 
 def _overloaded() -> RequestRefusedError:
     sentence = "The server is overloaded. Try again shortly."
-    return RequestRefusedError(503, "overloaded", sentence, (b"retry-after", RETRY_AFTER))
+    return RequestRefusedError(503, "overloaded", sentence, (b"retry-after", _RETRY_AFTER))

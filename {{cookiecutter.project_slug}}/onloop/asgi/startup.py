@@ -21,11 +21,11 @@ async def checked_project() -> AsyncIterator[None]:
         ImproperlyConfigured: the static files were not collected.
         Exception: what importing the URLconf raises, which the checks do.
     """
-    await asyncio.to_thread(check_project)
+    await asyncio.to_thread(_check_project)
     yield
 
 
-def check_project() -> None:
+def _check_project() -> None:
     """Run Django's system checks, and look for the static files where they must be collected."""
     try:
         BaseCommand().check(databases=[])  # A server starts without its database: see `readyz`.

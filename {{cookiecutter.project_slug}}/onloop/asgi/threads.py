@@ -97,7 +97,7 @@ class RequestThread(Executor):
             # A thread waits here for long: it must not keep the last call's objects alive.
             del call, future, function
         if not clean:
-            close_connections()
+            _close_connections()
 
     def _is_over(self, calls: Calls) -> bool:
         """Return whether nothing follows in `calls`; what is submitted later takes a thread."""
@@ -161,7 +161,7 @@ def release_thread() -> None:
         thread.release()
 
 
-def close_connections() -> None:
+def _close_connections() -> None:
     """Close the thread's database connections, except healthy ones that CONN_MAX_AGE keeps open."""
     for connection in connections.all(initialized_only=True):
         try:

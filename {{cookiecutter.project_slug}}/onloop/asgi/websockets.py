@@ -14,7 +14,6 @@ from channels.auth import AuthMiddleware
 from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.apps import apps
-from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
 from django.urls import URLPattern, re_path
 from django.utils.module_loading import module_has_submodule
@@ -33,7 +32,7 @@ def installed_routes() -> Iterator[Any]:
 
 
 class WebSocketRouter:
-    """The ASGI application of all WebSockets, to be put into `onloop.observe.observed.observed()`.
+    """The ASGI application of all WebSockets, to be put into `onloop.observe.observed()`.
 
     An unknown path or a foreign Origin is refused before the handshake, with HTTP status 403. What
     is opened finds `session` and `user` in its scope.
@@ -41,7 +40,7 @@ class WebSocketRouter:
 
     def __init__(self, routes: Iterable[Any]) -> None:
         router = URLRouter([*map(with_route, routes), re_path("", refuse)])  # type: ignore[arg-type, list-item]
-        self.application: Any = CookieMiddleware(SessionMiddleware(SessionUser(router)))
+        self.application: Any = CookieMiddleware(SessionMiddleware(_SessionUser(router)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -59,13 +58,16 @@ def with_route(route: Any) -> URLPattern:
     return URLPattern(route.pattern, application)
 
 
-class SessionUser(AuthMiddleware):
+class _SessionUser(AuthMiddleware):
     """The user of the session. Without its cookie that is nobody, and no thread has to look."""
 
     async def resolve_scope(self, scope: Any) -> None:
         if settings.SESSION_COOKIE_NAME in scope["cookies"]:
             await super().resolve_scope(scope)
         else:
+            # A model: this module may be imported before the apps are ready.
+            from django.contrib.auth.models import AnonymousUser
+
             set_user(scope, AnonymousUser())
 
 

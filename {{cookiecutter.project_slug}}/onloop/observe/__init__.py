@@ -1,0 +1,43 @@
+"""Observability of each request and WebSocket: plain ASGI middleware on the event loop."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from onloop.asgi.shedding import LoadShedding
+from onloop.asgi.types import Application
+from onloop.conf import settings
+from onloop.observe.access_log import log_access
+from onloop.observe.correlation import Correlation, outgoing_headers
+from onloop.observe.exchange import ExchangeMiddleware
+from onloop.observe.metrics import InFlight, event_loop_lag_measured, measure_request
+
+__all__ = ["observed", "outgoing_headers", "telemetry"]
+
+
+def observed(app: Application) -> Application:
+    """Return `app` with an id, a trace and an access log, with metrics and with load shedding."""
+    if settings.MAX_PENDING_REQUESTS:
+        app = LoadShedding(app, settings.MAX_PENDING_REQUESTS)
+    if settings.METRICS:
+        app = InFlight(ExchangeMiddleware(app, log_access, measure_request))
+    else:
+        app = ExchangeMiddleware(app, log_access)
+    if settings.TRACING:
+        # OpenTelemetry is an extra: without it nothing of it is imported.
+        from onloop.observe.tracing import traced, tracer_provider
+
+        app = traced(app, tracer_provider())
+    return Correlation(app)
+
+
+@asynccontextmanager
+async def telemetry() -> AsyncIterator[None]:
+    """Run what `observed()` needs besides requests. A resource of the lifespan."""
+    async with AsyncExitStack() as stack:
+        if settings.TRACING:
+            from onloop.observe.tracing import spans_exported
+
+            await stack.enter_async_context(spans_exported())
+        if settings.METRICS:
+            await stack.enter_async_context(event_loop_lag_measured())
+        yield

@@ -19,11 +19,11 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from onloop.asgi.threads import caller_has_chosen, request_thread
 from onloop.asgi.types import Application, Receive, Scope, Send
 
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
-TRACEPARENT = re.compile(
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
+_TRACEPARENT = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
-TRACESTATE = re.compile(rb"[\t -~]{1,512}")
+_TRACESTATE = re.compile(rb"[\t -~]{1,512}")
 ANSWERS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 
 _outgoing: ContextVar[Mapping[str, str]] = ContextVar("outgoing_headers")
@@ -53,7 +53,7 @@ class Correlation:
             return
         received = _headers(scope)
         request_id = received.get(b"x-request-id", b"")
-        if not REQUEST_ID.fullmatch(request_id):
+        if not _REQUEST_ID.fullmatch(request_id):
             request_id = token_hex(16).encode()
         outgoing = {"X-Request-ID": request_id.decode(), **trace_headers(received)}
         _outgoing.set(outgoing)
@@ -78,12 +78,12 @@ def trace_headers(received: Mapping[bytes, bytes]) -> dict[str, str]:
     """
     parent = received.get(b"traceparent", b"")
     state = received.get(b"tracestate", b"")
-    match = TRACEPARENT.match(parent)
+    match = _TRACEPARENT.match(parent)
     rest = parent[55:]
     if not match or (rest and (parent.startswith(b"00") or not rest.startswith(b"-"))):
         return {}
     headers = {"traceparent": "00" + match[0][2:].decode()}
-    if TRACESTATE.fullmatch(state):
+    if _TRACESTATE.fullmatch(state):
         headers["tracestate"] = state.decode()
     return headers
 

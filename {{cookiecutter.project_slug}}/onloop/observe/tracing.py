@@ -26,7 +26,7 @@ from onloop.asgi.types import Application, Receive, Scope, Send
 from onloop.conf import PROBES, settings
 from onloop.observe.correlation import ANSWERS
 
-NOT_TRACED = ",".join(f"/{path}$" for path in PROBES)
+_NOT_TRACED = ",".join(f"/{path}$" for path in PROBES)
 
 
 @cache
@@ -44,16 +44,16 @@ def tracer_provider() -> TracerProvider:
 def traced(app: Application, provider: TracerProvider) -> Application:
     """Return `app` with a span for each request, all of them on the event loop."""
     middleware = OpenTelemetryMiddleware(
-        named(app),
+        _named(app),
         tracer_provider=provider,
-        excluded_urls=NOT_TRACED,
+        excluded_urls=_NOT_TRACED,
         exclude_spans=["receive", "send"],
         default_span_details=lambda scope: (scope.get("method", "WEBSOCKET"), {}),
     )
     return cast("Application", middleware)
 
 
-def named(app: Application) -> Application:
+def _named(app: Application) -> Application:
     """Return `app`, which names its span after the route, and its log lines' trace after the span.
 
     https://opentelemetry.io/docs/specs/semconv/http/http-spans/#name

@@ -18,7 +18,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.websockets import WebSocketRouter
 from onloop.authentication import authenticated, authenticated_websocket
-from onloop.observe.observed import observed
+from onloop.observe import observed
 from onloop.testing import serve_app, serve_upstream
 from tests.live.reading import parse, talk
 from tests.live.upstreams import echo

@@ -18,7 +18,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.asgi.websockets import WebSocketRouter, installed_routes, is_allowed
-from onloop.observe.observed import observed
+from onloop.observe import observed
 from onloop.testing import serve_app
 from tests.asgi.handler.exchange import access_log
 from tests.services.polling import eventually

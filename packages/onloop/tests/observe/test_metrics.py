@@ -19,9 +19,8 @@ from onloop.asgi.routing import ProtocolRouter
 from onloop.http import CallTimeoutError, http_client, origin_of, shared_http_client
 from onloop.http import metrics as http_metrics
 from onloop.http.metrics import CallDurations
-from onloop.observe import metrics
+from onloop.observe import metrics, observed, telemetry
 from onloop.observe.metrics import event_loop_lag_measured
-from onloop.observe.observed import observed, telemetry
 from onloop.probes.metrics import DatabasePools
 from onloop.testing import Call, serve_app, serve_upstream
 from tests.http.calls import hello

@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.types import Application
-from onloop.observe.observed import observed
+from onloop.observe import observed
 
 user = ContextVar("user", default="nobody")
 

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.middleware import EVENT_LOOP_MIDDLEWARE
 from onloop.asgi.threads import release_thread
-from onloop.observe.observed import observed
+from onloop.observe import observed
 from onloop.observe.tracing import traced
 from tests.asgi.handler.exchange import Browser, Exchange, access_log, ask
 
