@@ -15,8 +15,8 @@ from django.shortcuts import render
 from django.urls import reverse_lazy
 from django.views.decorators.http import require_safe
 
-from onloop.views import View
 from onloop.rate_limit import rate_limited
+from onloop.views import View
 
 
 @login_required

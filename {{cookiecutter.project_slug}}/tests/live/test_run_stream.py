@@ -10,8 +10,8 @@ from pytest_django import Settings
 from live import shared_runs
 from live.run import without_response
 from onloop.event import Event
-from onloop.testing import Call, serve_upstream
 from onloop.events.hubs import Publisher
+from onloop.testing import Call, serve_upstream
 from tests.live.reading import parse, talk
 from tests.live.upstreams import Hanging, HeldBack, echo
 

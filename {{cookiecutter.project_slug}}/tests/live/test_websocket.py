@@ -6,9 +6,9 @@ import json
 import pytest
 from pytest_django import Settings
 
-from onloop.testing import barrier, fetch, serve_upstream
 from onloop.asgi import conversation
 from onloop.asgi.conversation import Allowance
+from onloop.testing import barrier, fetch, serve_upstream
 from tests.live.reading import talk
 from tests.live.upstreams import Hanging, HeldBack, echo
 

@@ -7,6 +7,7 @@ from django.test import AsyncClient
 from pytest_django import Settings
 
 from onloop.conf import DEFAULTS
+from onloop.http import (
     BadResponseError,
     CircuitOpenError,
     ConnectError,

@@ -131,7 +131,7 @@ LOGGING = {
         "watchfiles": {"level": "WARNING"},
     },
 }
-TRACING = env.tracing()
+TRACING = env.tracing("OTEL_EXPORTER_OTLP_ENDPOINT")
 HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
 SYNC_THREADS = env.whole_number("SYNC_THREADS", 64, least=1, most=1000)
 BACKGROUND_LIMIT = env.whole_number("BACKGROUND_LIMIT", 100, least=1, most=10_000)
