@@ -36,8 +36,8 @@ bench: rendered ## Measure side by side, into docs/benchmarks.md (some 15 minute
 soak: rendered ## Serve for ten minutes under attack, into docs/reliability.md (needs PostgreSQL and redis-server)
 	$(RENDERED)/.venv/bin/python -m soak --project $(RENDERED)
 
-suite: rendered ## Run Django's own tests on the project's handler, next to Django's (some 10 minutes)
-	$(RENDERED)/.venv/bin/python scripts/django_suite.py $(LABELS)
+suite: rendered ## Run Django's own tests on onloop's handler, next to Django's (some 10 minutes)
+	$(RENDERED)/.venv/bin/python packages/onloop/django_suite.py $(LABELS)
 
 rendered: .venv/installed
 	.venv/bin/cookiecutter --no-input --overwrite-if-exists --output-dir $(dir $(RENDERED)) .

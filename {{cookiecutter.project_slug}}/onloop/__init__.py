@@ -1,3 +1,3 @@
-"""What a library would hold: how an async Django project runs, serves, calls and works."""
+"""Django on the event loop: its handler and server, calls to other services, streams and jobs."""
 
 __version__ = "1.0.0"

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from tests.acceptance.clients import AGGREGATED, ask, circuits, echoes
 from tests.acceptance.upstreams import echo, task_id
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 async def hang(call: Call) -> None:

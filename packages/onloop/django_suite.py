@@ -1,4 +1,4 @@
-"""Run Django's own tests with Django's ASGI handler and with the project's, for `make suite`.
+"""Run Django's own tests with Django's ASGI handler and with that of `onloop`, for `make suite`.
 
 Downloads the source distribution of the installed Django into build/ and runs its tests on SQLite.
 In both runs the synchronous test client too sends its requests through the asynchronous middleware,
@@ -30,8 +30,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.test.client import AsyncClientHandler, ClientHandler
 
-ROOT = Path(__file__).resolve().parent.parent
-PROJECT = ROOT / "build" / "rendered" / "async_service"
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent.parent
 CACHE = ROOT / "build" / "django-suite"
 PIP = ROOT / ".tools" / "bin" / "pip"
 LABELS = (
@@ -109,7 +109,7 @@ def run(handler: str, tests: Path, labels: Sequence[str]) -> dict[str, str]:
 
 def run_tests(handler: str, report: str, *labels: str) -> None:
     """Run Django's runtests.py in this process, and write the outcome of each test to `report`."""
-    sys.path[:0] = [str(Path.cwd()), str(PROJECT)]
+    sys.path[:0] = [str(Path.cwd()), str(PACKAGE)]
     use_asynchronous_middleware()
     if handler != "Django":
         use_event_loop_handler()
