@@ -9,8 +9,8 @@ from tests.template import render, run
 
 EXTRAS = "otel postgres redis rq"
 
-# They run inside a rendered project.
-collect_ignore = ["project/acceptance", "project/third_party"]
+# They run inside another project.
+collect_ignore = ["package/bare", "project/acceptance", "project/third_party"]
 
 
 @pytest.fixture(scope="session")

@@ -133,6 +133,7 @@ def use_asynchronous_middleware() -> None:
 
 def use_event_loop_handler() -> None:
     import test_sqlite  # The settings that runtests.py uses.
+
     from onloop.asgi.handler import EventLoopASGIHandler
 
     test_sqlite.SYNC_THREADS = 64

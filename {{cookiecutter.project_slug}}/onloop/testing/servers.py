@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from django.conf import settings
 from django.utils.module_loading import import_string
 
 from onloop.server import OPTIONS, application
@@ -91,5 +92,7 @@ def fetch(url: str) -> httpx.Response:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The URL of the project, served by one real uvicorn for all tests."""
+    # The list is one of Django's own, made for its test client: setup_test_environment().
+    settings.ALLOWED_HOSTS.append("127.0.0.1")
     with serve_app(import_string(application().replace(":", "."))) as url:
         yield url

@@ -1,0 +1,14 @@
+"""As `startproject` writes it, with the handler of `onloop` instead of Django's."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+django.setup(set_prefix=False)
+
+from onloop.asgi.handler import EventLoopASGIHandler
+from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.types import ProtocolRouter
+
+application = ProtocolRouter(http=EventLoopASGIHandler(), lifespan=Lifespan())
