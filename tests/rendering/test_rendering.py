@@ -37,8 +37,6 @@ COPIED = {
     "live/templates/live/page.html",
     "templates/base.html",
     "tests/live/test_run_stream.py",
-    "tests/onloop/handler/database.py",
-    "tests/onloop/handler/test_errors.py",
 }
 
 
