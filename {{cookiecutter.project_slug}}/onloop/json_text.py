@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from weakref import WeakKeyDictionary
 
 import msgspec
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+from onloop.per_loop import PerLoop
+
+_turns = PerLoop(asyncio.Lock)
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -32,7 +33,7 @@ async def check_json_in_turn(text: bytes) -> None:
     Raises:
         ValueError, RecursionError: it is not JSON.
     """
-    async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+    async with _turns.get():
         check_json(text)
         await asyncio.sleep(0)
 

@@ -1,36 +1,57 @@
-"""A client that all of an event loop share, open for as long as the server runs on it."""
+"""One value or one client per event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from weakref import WeakKeyDictionary
 
 
-class OnePerLoop[Client]:
-    """What `open_client` opens, at most once for each event loop: a client belongs to one.
+class PerLoop[T]:
+    """A value for each event loop, made when it is first needed, dropped with its loop."""
 
-    Where no lifespan keeps one open (the test client, WSGI, `async_to_sync`), each block gets one
-    of its own: there the loop is gone after the request.
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._values: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+
+    def get(self) -> T:
+        """Return the value of the running event loop."""
+        loop = asyncio.get_running_loop()
+        try:
+            return self._values[loop]
+        except KeyError:
+            value = self._values[loop] = self._make()
+            return value
+
+    def set(self, value: T) -> None:
+        """Replace the value of the running event loop."""
+        self._values[asyncio.get_running_loop()] = value
+
+
+class SharedClient[Client]:
+    """The client that `open_client` opens: one per event loop, since a client belongs to one.
+
+    Where no lifespan keeps one open (the test client, WSGI, `async_to_sync`), each block gets its
+    own: the loop is gone after the request there.
     """
 
     def __init__(self, open_client: Callable[[], AbstractAsyncContextManager[Client]]) -> None:
         self._open = open_client
-        self._kept: dict[asyncio.AbstractEventLoop, Client] = {}
+        self._kept: PerLoop[Client | None] = PerLoop(lambda: None)
 
     @asynccontextmanager
     async def kept_open(self) -> AsyncIterator[None]:
         """Keep one client open on the running event loop."""
-        loop = asyncio.get_running_loop()
         async with self._open() as client:
-            self._kept[loop] = client
+            self._kept.set(client)
             try:
                 yield
             finally:
-                del self._kept[loop]
+                self._kept.set(None)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
         """Yield the client of the running event loop, or one for this block."""
-        kept = self._kept.get(asyncio.get_running_loop())
+        kept = self._kept.get()
         if kept is not None:
             yield kept
             return

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from onloop.conf import settings
-from onloop.per_loop import OnePerLoop
+from onloop.per_loop import SharedClient
 from onloop.views import View, error_response
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def _open_client() -> AsyncIterator[Redis]:
         await client.aclose()
 
 
-_clients = OnePerLoop(_open_client)
+_clients = SharedClient(_open_client)
 
 
 def shared_redis() -> AbstractAsyncContextManager[None]:

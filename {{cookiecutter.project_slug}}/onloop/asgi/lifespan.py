@@ -10,17 +10,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from types import FrameType
-from weakref import WeakKeyDictionary
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 
 from onloop.asgi.types import Receive, Scope, Send
+from onloop.per_loop import PerLoop
 
 type Resource = Callable[[], AbstractAsyncContextManager[object]]
 
 _added: list[Resource] = []
-_stopping: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = WeakKeyDictionary()
+_stopping = PerLoop(asyncio.Event)
 
 
 class Lifespan:
@@ -39,7 +39,7 @@ class Lifespan:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the resources, wait until the server stops, close the resources."""
         await receive()
-        _stopping[asyncio.get_running_loop()] = asyncio.Event()
+        _stopping.set(asyncio.Event())
         async with AsyncExitStack() as stack:
             try:
                 for resource in (*self.resources, *_added):
@@ -72,7 +72,7 @@ def add_resource(resource: Resource) -> None:
 
 def stopping() -> asyncio.Event:
     """Return the running loop's event that is set as soon as the server is asked to stop."""
-    return _stopping.setdefault(asyncio.get_running_loop(), asyncio.Event())
+    return _stopping.get()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ before it reads, and reads every few seconds without a wake-up.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from weakref import WeakKeyDictionary
 
 from channels.layers import BaseChannelLayer, channel_layers
 
@@ -25,6 +24,7 @@ from onloop.events.event_log import (
     events_after,
     position_of,
 )
+from onloop.per_loop import PerLoop
 from onloop.redis import log_outage, redis_errors
 
 logger = logging.getLogger(__name__)
@@ -216,14 +216,14 @@ class Publisher:
 
 def hub() -> Hub:
     """Return the hub of the running event loop: in Redis if there is one, else in this process."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        layer = channel_layers["default"]
-        _hubs[loop] = Hub(RedisLog() if settings.REDIS_URL else ProcessLog(), layer)
-    return _hubs[loop]
+    return _hubs.get()
 
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+def _new_hub() -> Hub:
+    return Hub(RedisLog() if settings.REDIS_URL else ProcessLog(), channel_layers["default"])
+
+
+_hubs = PerLoop(_new_hub)
 
 
 def _outage(error: Exception) -> str:

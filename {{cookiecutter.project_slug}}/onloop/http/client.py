@@ -21,7 +21,7 @@ from onloop.conf import settings
 from onloop.http.errors import CallTimeoutError, DNSError
 from onloop.http.limits import BodyQuota, Connections
 from onloop.http.transports import TRANSPORTS, Transport
-from onloop.per_loop import OnePerLoop
+from onloop.per_loop import SharedClient
 
 
 class Client:
@@ -73,7 +73,7 @@ async def _open_client() -> AsyncIterator[Client]:
         await transport.aclose()
 
 
-_clients = OnePerLoop(_open_client)
+_clients = SharedClient(_open_client)
 
 
 def shared_http_client() -> AbstractAsyncContextManager[None]:

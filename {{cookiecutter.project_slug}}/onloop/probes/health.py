@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from contextvars import Context
-from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, connection, connections
 from django.http import HttpRequest, JsonResponse
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_safe
 from onloop.asgi.threads import request_thread
 from onloop.conf import settings
 from onloop.database import DatabaseThread
+from onloop.per_loop import PerLoop
 from onloop.redis import redis_client
 
 DATABASE_SECONDS = 2.0
@@ -59,10 +59,10 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 
 async def _parts() -> Parts:
     """Look at the parts, once for all probes that come meanwhile."""
-    loop = asyncio.get_running_loop()
-    look = _looks.get(loop)
+    look = _looks.get()
     if look is None or look.done():
-        look = _looks[loop] = loop.create_task(_look(), context=Context())
+        look = asyncio.get_running_loop().create_task(_look(), context=Context())
+        _looks.set(look)
     return await asyncio.shield(look)
 
 
@@ -111,4 +111,4 @@ async def _redis() -> str:
     return "ok"
 
 
-_looks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Parts]] = WeakKeyDictionary()
+_looks: PerLoop[asyncio.Task[Parts] | None] = PerLoop(lambda: None)

@@ -9,13 +9,13 @@ import logging
 from collections.abc import AsyncGenerator
 from contextvars import Context
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from django.tasks import TaskResult, default_task_backend
 from django.tasks.exceptions import TaskResultDoesNotExist
 
 from onloop.conf import settings
 from onloop.database import DatabaseThread
+from onloop.per_loop import PerLoop
 from onloop.tasks.queue import State, states
 
 type Result = TaskResult[..., Any]
@@ -36,7 +36,7 @@ async def follow(job: Result) -> AsyncGenerator[Result]:
     Raises:
         JobsUnavailableError: the backend does not answer.
     """
-    watch = _watches.setdefault(asyncio.get_running_loop(), Watch())
+    watch = _watches.get()
     while True:
         yield job
         if job.is_finished:
@@ -93,4 +93,4 @@ class Watch:
             future.exception()  # Retrieved: the followers may have left.
 
 
-_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()
+_watches = PerLoop(Watch)

@@ -14,6 +14,7 @@ from onloop.event import Event
 from onloop.events import hubs as hub_module
 from onloop.events.event_log import START, Position, ProcessLog, RedisLog, position_of
 from onloop.events.hubs import Hub, Publisher, hub
+from onloop.per_loop import PerLoop
 
 
 class CountingLog(ProcessLog):
@@ -244,7 +245,7 @@ async def test_who_comes_while_the_last_one_leaves_is_woken(
 @pytest.fixture
 async def own_hub(memory_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The hub of the running event loop."""
-    monkeypatch.setattr(hub_module, "_hubs", {asyncio.get_running_loop(): memory_hub})
+    monkeypatch.setattr(hub_module, "_hubs", PerLoop(lambda: memory_hub))
     return hub()
 
 
