@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from reprlib import repr as short_repr
-from time import monotonic
 from typing import Any
 
 from onloop.asgi.types import Receive, Scope, Send
@@ -18,6 +17,7 @@ from onloop.json_text import json_object
 from onloop.rate_limit import RateLimitedError
 from onloop.redis import UNAVAILABLE, log_outage, redis_errors
 from onloop.running import running
+from onloop.token_bucket import RefilledBucket
 
 MAX_MESSAGE_BYTES = 4_096
 MESSAGES_PER_SECOND = 5
@@ -66,7 +66,7 @@ class Conversation:
         self.address: str = (scope.get("client") or ("", 0))[0]
         self._receive = receive
         self._send = send
-        self._allowance = Allowance(MESSAGES_AT_ONCE, MESSAGES_PER_SECOND)
+        self._allowance = RefilledBucket(MESSAGES_AT_ONCE, per_second=MESSAGES_PER_SECOND)
         self._stream: asyncio.Task[None] | None = None
 
     @classmethod
@@ -194,27 +194,6 @@ class Conversation:
                 text = json.dumps({"type": "error", "error": reason.error})
                 await self._send({"type": "websocket.send", "text": text})
                 await self._send({"type": "websocket.close", "code": reason.code})
-
-
-class Allowance:
-    """A token bucket: so many at once, and so many per second in the long run."""
-
-    def __init__(self, at_once: int, per_second: float) -> None:
-        self._at_once = at_once
-        self._per_second = per_second
-        self._left = float(at_once)
-        self._counted = monotonic()
-
-    def take(self) -> bool:
-        """Take one, and return whether there was one."""
-        now = monotonic()
-        gained = (now - self._counted) * self._per_second
-        self._left = min(self._left + gained, self._at_once)
-        self._counted = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 def _parsed(text: str) -> dict[str, Any]:

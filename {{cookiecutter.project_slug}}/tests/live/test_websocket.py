@@ -7,7 +7,6 @@ import pytest
 from pytest_django import Settings
 
 from onloop.asgi import conversation
-from onloop.asgi.conversation import Allowance
 from onloop.testing import barrier, fetch, serve_upstream
 from tests.live.reading import talk
 from tests.live.upstreams import Hanging, HeldBack, echo
@@ -187,17 +186,6 @@ async def test_runs_count_against_the_rate_limit(server: str, settings: Settings
             assert refusal["message"].startswith("One client may ask 1 times in 3600 s.")
     for path in ("/async/api_stream/", f"/async/runs/{run}/"):
         assert (await asyncio.to_thread(fetch, server + path)).status_code == 429
-
-
-def test_allowance_grows_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    monkeypatch.setattr(conversation, "monotonic", lambda: now)
-    allowance = Allowance(2, per_second=5.0)
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
-    now = 0.21
-    assert [allowance.take() for _ in range(2)] == [True, False]
-    now = 100.0
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
 
 
 async def test_idle_connection_is_closed_but_not_during_a_run(

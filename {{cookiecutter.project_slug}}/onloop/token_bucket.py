@@ -1,0 +1,38 @@
+"""Token buckets: a burst at once, and a share or a rate in the long run."""
+
+from time import monotonic
+
+
+class TokenBucket:
+    """At most `capacity` tokens, taken one at a time. Starts with all of them, or with none."""
+
+    def __init__(self, capacity: int, *, full: bool) -> None:
+        self._capacity = capacity
+        self._tokens = float(capacity) if full else 0.0
+
+    def put(self, tokens: float) -> None:
+        """Add tokens, or a fraction of one; what does not fit is lost."""
+        self._tokens = min(self._tokens + tokens, self._capacity)
+
+    def take(self) -> bool:
+        """Take one token, and return whether there was one."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class RefilledBucket(TokenBucket):
+    """A full token bucket that gains `per_second` tokens each second."""
+
+    def __init__(self, capacity: int, *, per_second: float) -> None:
+        super().__init__(capacity, full=True)
+        self._per_second = per_second
+        self._refilled = monotonic()
+
+    def take(self) -> bool:
+        """Take one token, and return whether there was one."""
+        now = monotonic()
+        self.put((now - self._refilled) * self._per_second)
+        self._refilled = now
+        return super().take()
