@@ -41,7 +41,7 @@ async def check_json_in_turn(text: bytes) -> None:
 def json_object(*parts: bytes | Mapping[str, object]) -> bytes:
     """Return the text of one JSON object with the members of all `parts`, in their order.
 
-    A part is a mapping, or the text of an object that has members, such as this function returns.
+    A part is a mapping, or the text of an object, such as this function returns.
     Among the values of a mapping, `bytes` stand for the JSON text that they are, a list of
     `bytes` for the array of these texts, and anything else for what `json.dumps` makes of it::
 
@@ -53,7 +53,8 @@ def json_object(*parts: bytes | Mapping[str, object]) -> bytes:
     pieces: list[bytes | memoryview] = []
     for part in parts:
         if isinstance(part, bytes):
-            pieces += b", ", memoryview(part)[1:-1]
+            if members := memoryview(part)[1:-1]:
+                pieces += b", ", members
             continue
         for name, value in part.items():
             pieces += b", ", json.dumps(name).encode(), b": "

@@ -21,6 +21,10 @@ def test_members_of_all_parts_are_joined_in_their_order() -> None:
     assert text == b'{"type": "result", "elapsed": 0.5, "response": {}, "id": 7}'
 
 
+def test_empty_object_adds_no_member() -> None:
+    assert json_object({"type": "end"}, b"{}", {"id": 7}) == b'{"type": "end", "id": 7}'
+
+
 def test_texts_are_copied_once() -> None:
     texts = [b'"%b"' % (b"x" * 100_000)] * 10
     tracemalloc.start()
