@@ -5,6 +5,7 @@ A conversation is a plain ASGI application: a consumer of channels takes a threa
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from reprlib import repr as short_repr
@@ -51,7 +52,7 @@ class _DisconnectedError(Exception):
     """There is no client to send to."""
 
 
-class Conversation:
+class Conversation(ABC):
     """One WebSocket. A subclass implements `answer()`, and a route has its `serve`.
 
     The client sends JSON objects: at most `MAX_MESSAGE_BYTES` each, `MESSAGES_PER_SECOND`, and
@@ -76,13 +77,13 @@ class Conversation:
         await send({"type": "websocket.accept"})
         await cls(scope, receive, send).hold()
 
+    @abstractmethod
     async def answer(self, message: dict[str, Any]) -> None:
         """Act on a message of the client.
 
         Raises:
             MessageRefusedError, RateLimitedError: the client gets the error, and may go on.
         """
-        raise NotImplementedError
 
     @property
     def is_streaming(self) -> bool:
@@ -122,7 +123,7 @@ class Conversation:
         except _ClosingError as reason:
             await self._close(reason)
         except ServerStoppingError:
-            sentence = "The server is being stopped."
+            sentence = "The server is stopping."
             await self._close(_ClosingError(GOING_AWAY, "stopping", sentence))
         except _DisconnectedError:
             pass
