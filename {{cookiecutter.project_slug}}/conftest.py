@@ -1,11 +1,3 @@
-import pytest
-from pytest_django import Settings
+"""Fixtures for all tests: `upstream`, `server`, `hops` (docs/testing.md)."""
 
 pytest_plugins = ["onloop.testing"]
-
-
-@pytest.fixture(params=["aiohttp", "httpx"])
-def transport(request: pytest.FixtureRequest, settings: Settings) -> str:
-    """Run the test on each HTTP transport."""
-    settings.HTTP_TRANSPORT = request.param
-    return str(request.param)

@@ -1,63 +1,57 @@
-import asyncio
-import json
-import re
-from reprlib import repr as short_repr
-from types import ModuleType
-from typing import Any
+"""The sync API, and the view that calls it many times."""
 
+import asyncio
+import re
+
+import httpx
 import pytest
-from django.contrib.auth import get_user_model
-from django.db.backends.signals import connection_created
-from django.test import AsyncClient, Client, RequestFactory
-from django.urls import path
+from django.test import AsyncClient, Client
 from pytest_django import Settings
 
-from aggregator import views
-from onloop.authentication import authenticated
-from onloop.testing import Call, barrier, serve_upstream
-from tests.aggregator.asking import AGGREGATED, ask, echo, echoes, task_id
+from onloop.testing import Call, Upstream, barrier
+from tests.upstreams import Hanging, echo, echoes, task_id
 
-User = get_user_model()
-
-# The sync API
+SYNC = "/sync/api/"
+AGGREGATED = "/async/api_aggregated/"
 
 
 @pytest.mark.parametrize(
     ("query", "expected"), [("?task_id=07", "07"), ("?task_id=", ""), ("", None)]
 )
-async def test_sync_api(server: str, settings: Settings, query: str, expected: str | None) -> None:
+def test_sync_api_returns_the_task_id(
+    client: Client, settings: Settings, query: str, expected: str | None
+) -> None:
     settings.SYNC_API_DELAY = 0
-    response = await ask(f"{server}/sync/api/{query}")
-    assert response.status_code == 200
-    assert response.json() == {"message": "Hello World!", "task_id": expected}
+
+    assert client.get(SYNC + query).json() == {"message": "Hello World!", "task_id": expected}
 
 
 def test_sync_api_sleeps(
-    rf: RequestFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     naps: list[float] = []
     monkeypatch.setattr("time.sleep", naps.append)
     settings.SYNC_API_DELAY = 1.5
-    views.sync_api(rf.get("/"))
+
+    client.get(SYNC)
+
     assert naps == [1.5]
 
 
-@pytest.mark.parametrize("path", ["/sync/api/", AGGREGATED])
+@pytest.mark.parametrize("path", [SYNC, AGGREGATED])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-async def test_only_get_and_head(async_client: AsyncClient, path: str, method: str) -> None:
-    response = await async_client.generic(method, path)
-    assert response.status_code == 405
-    assert response.headers["allow"] == "GET, HEAD"
+def test_other_methods_get_405(client: Client, path: str, method: str) -> None:
+    response = client.generic(method, path)
+
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
-# The aggregator
-
-
-async def test_default_upstream_is_our_own_sync_api(server: str, settings: Settings) -> None:
+async def test_upstream_is_our_own_sync_api_by_default(server: str, settings: Settings) -> None:
     settings.SYNC_API_DELAY = 0
-    response = await ask(server + AGGREGATED)
-    assert response.status_code == 200
-    assert response.headers["content-type"] == "application/json"
+
+    async with httpx.AsyncClient() as client:
+        response = await client.get(server + AGGREGATED)
+
     answer = response.json()
     assert list(answer) == ["responses", "debug_message"]
     assert answer["responses"] == [
@@ -66,174 +60,113 @@ async def test_default_upstream_is_our_own_sync_api(server: str, settings: Setti
     assert re.fullmatch(r"fetch executed in \d+\.\d\d seconds\.", answer["debug_message"])
 
 
-@pytest.mark.parametrize("count", [1, 25])
-async def test_query_chooses_the_number_of_calls(
-    server: str, settings: Settings, count: int
+async def test_calls_are_concurrent_and_answered_in_order(
+    async_client: AsyncClient, upstream: Upstream, settings: Settings
 ) -> None:
-    async with serve_upstream(echo) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(f"{server}{AGGREGATED}?fan_out={count}")).json()
-    assert answer["responses"] == echoes(count)
+    upstream.answer = barrier(50, echo)
+    settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
 
+    response = await async_client.get(AGGREGATED, {"fan_out": "50"})
 
-@pytest.mark.parametrize("value", ["0", "1001", "-1", "1.5", "ten", "", "007", "²", "9" * 5000])
-async def test_bad_number_of_calls_is_refused_in_one_sentence(
-    async_client: AsyncClient, value: str
-) -> None:
-    response = await async_client.get(AGGREGATED, {"fan_out": value})
-    assert response.status_code == 400
-    accepted = "a whole number from 1 to 1000"
-    message = f"fan_out is {short_repr(value)}, but it must be {accepted}."
-    assert response.json() == {"error": {"type": "bad_request", "message": message}}
-
-
-async def test_number_of_calls_is_bounded_by_the_settings(
-    async_client: AsyncClient, settings: Settings
-) -> None:
-    settings.AGGREGATOR_MAX_FAN_OUT = 10
-    response = await async_client.get(AGGREGATED, {"fan_out": "11"})
-    assert response.status_code == 400
-    assert response.json()["error"]["message"] == (
-        "fan_out is '11', but it must be a whole number from 1 to 10."
-    )
-
-
-async def test_all_calls_are_in_flight_at_once_and_answered_in_order(
-    server: str, settings: Settings
-) -> None:
-    settings.AGGREGATOR_FAN_OUT = 50
-    async with serve_upstream(barrier(50, echo)) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        answer = (await ask(server + AGGREGATED)).json()
+    assert response.json()["responses"] == echoes(50)
     assert upstream.most_in_flight == 50
-    assert answer["responses"] == echoes(50)
     assert {call.target.split("&")[0] for call in upstream.calls} == {"/?token=secret"}
 
 
-async def test_calls_in_flight_are_bounded(server: str, settings: Settings) -> None:
-    settings.AGGREGATOR_FAN_OUT = 20
+async def test_concurrent_calls_are_bounded(
+    async_client: AsyncClient, upstream: Upstream, settings: Settings
+) -> None:
     settings.AGGREGATOR_CONCURRENCY = 4
-    async with serve_upstream(echo) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(server + AGGREGATED)).json()
+
+    response = await async_client.get(AGGREGATED, {"fan_out": "20"})
+
+    assert response.json()["responses"] == echoes(20)
     assert upstream.most_in_flight <= 4
-    assert upstream.connections <= 4
-    assert answer["responses"] == echoes(20)
 
 
-async def test_a_thousand_calls_are_all_answered(server: str, settings: Settings) -> None:
-    settings.AGGREGATOR_FAN_OUT = 1000
-    settings.AGGREGATOR_CONCURRENCY = 10
-    settings.AGGREGATOR_DEADLINE = settings.AGGREGATOR_TIMEOUT = 300.0
-    async with serve_upstream(echo) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(server + AGGREGATED)).json()
-    assert answer["responses"] == echoes(1000)
-    assert "errors" not in answer
+@pytest.mark.parametrize("value", ["0", "11", "-1", "1.5", "ten", "", "007", "²"])
+async def test_bad_fan_out_gets_400(
+    async_client: AsyncClient, settings: Settings, value: str
+) -> None:
+    settings.AGGREGATOR_MAX_FAN_OUT = 10
+
+    response = await async_client.get(AGGREGATED, {"fan_out": value})
+
+    assert response.status_code == 400
+    message = f"fan_out is {value!r}, but it must be a whole number from 1 to 10."
+    assert response.json() == {"error": {"type": "bad_request", "message": message}}
 
 
-async def test_connections_are_kept_between_requests(server: str, settings: Settings) -> None:
-    settings.AGGREGATOR_FAN_OUT = 5
-    async with serve_upstream(barrier(5, echo)) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        for _ in range(4):
-            assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(5)
+async def test_failed_call_is_an_error_in_its_slot(
+    async_client: AsyncClient, upstream: Upstream
+) -> None:
+    async def answer(call: Call) -> None:
+        await (call.reply(b"<html>") if task_id(call) == 1 else echo(call))
+
+    upstream.answer = answer
+
+    response = await async_client.get(AGGREGATED, {"fan_out": "3"})
+
+    assert response.status_code == 200
+    error = {"type": "bad_response", "message": "The server's answer is not JSON."}
+    assert response.json()["responses"] == [
+        {"task_id": 0},
+        {"task_id": 1, "error": error},
+        {"task_id": 2},
+    ]
+    assert response.json()["errors"] == 1
+
+
+async def test_no_answer_at_all_gets_502(async_client: AsyncClient, upstream: Upstream) -> None:
+    async def fail(call: Call) -> None:
+        await call.reply(b"{}", "400 Bad Request")
+
+    upstream.answer = fail
+
+    response = await async_client.get(AGGREGATED)
+
+    assert response.status_code == 502
+    assert response.json()["errors"] == 10
+
+
+async def test_missed_deadline_gets_504(
+    async_client: AsyncClient, upstream: Upstream, settings: Settings
+) -> None:
+    upstream.answer = Hanging(10)
+    settings.AGGREGATOR_DEADLINE = 0.05
+
+    response = await async_client.get(AGGREGATED)
+
+    assert response.status_code == 504
+    assert response.json()["responses"][0]["error"]["type"] == "deadline_exceeded"
+
+
+async def test_requests_beyond_the_rate_limit_get_429(
+    async_client: AsyncClient, upstream: Upstream, settings: Settings
+) -> None:
+    settings.AGGREGATOR_RATE_LIMIT = (2, 3600)
+
+    responses = [await async_client.get(AGGREGATED) for _ in range(3)]
+
+    assert [response.status_code for response in responses] == [200, 200, 429]
     assert len(upstream.calls) == 20
-    assert upstream.connections == 5
 
 
-async def test_no_database_connection_is_opened(server: str, settings: Settings) -> None:
-    opened: list[Any] = []
+async def test_disconnect_ends_the_calls(server: str, upstream: Upstream) -> None:
+    hanging = upstream.answer = Hanging(10)
 
-    def count(**kwargs: Any) -> None:
-        opened.append(kwargs["connection"])
-
-    connection_created.connect(count)
-    try:
-        async with serve_upstream(echo) as upstream:
-            settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-            assert (await ask(server + AGGREGATED)).status_code == 200
-    finally:
-        connection_created.disconnect(count)
-    assert not opened
-
-
-async def test_client_that_leaves_ends_the_calls(server: str, settings: Settings) -> None:
-    all_in = asyncio.Event()
-
-    async def hang(call: Call) -> None:
-        if upstream.in_flight == 10:
-            all_in.set()
-        await call.closed()
-
-    async with serve_upstream(hang) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        request = asyncio.create_task(ask(server + AGGREGATED))
-        await all_in.wait()
+    async with httpx.AsyncClient() as client:
+        request = asyncio.create_task(client.get(server + AGGREGATED))
+        await hanging.all_in.wait()
         request.cancel()
         await upstream.all_closed.wait()
+
     assert upstream.connections == 10
 
 
-async def test_bodies_are_passed_on_unchanged(server: str, settings: Settings) -> None:
-    bodies = [b"1e400", b'"\\ud800"', b'{"a":1, "a":2}', b"[" * 900 + b"]" * 900]
+async def test_aggregation_makes_no_hop(server: str, upstream: Upstream, hops: list[str]) -> None:
+    async with httpx.AsyncClient() as client:
+        response = await client.get(server + AGGREGATED)
 
-    async def answer(call: Call) -> None:
-        await call.reply(bodies[task_id(call)])
-
-    settings.AGGREGATOR_FAN_OUT = len(bodies)
-    async with serve_upstream(answer) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
     assert response.status_code == 200
-    assert response.content.startswith(b'{"responses": [%b], ' % b", ".join(bodies))
-
-
-async def test_client_that_asks_too_often_is_refused(server: str, settings: Settings) -> None:
-    settings.AGGREGATOR_RATE_LIMIT = (2, 3600)
-    async with serve_upstream(echo) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        responses = [await ask(server + AGGREGATED) for _ in range(3)]
-    assert [response.status_code for response in responses] == [200, 200, 429]
-    assert responses[2].json()["error"]["type"] == "rate_limited"
-    assert len(upstream.calls) == 20
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_aggregations_may_be_for_users_only(settings: Settings) -> None:
-    urlconf = ModuleType("urlconf")
-    urlconf.urlpatterns = [  # type: ignore[attr-defined]
-        path("", authenticated(views.api_aggregated))
-    ]
-    settings.ROOT_URLCONF = urlconf
-    client = AsyncClient()
-    async with serve_upstream(echo) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        assert (await client.get("/")).status_code == 401
-        assert not upstream.calls
-        await client.aforce_login(await User.objects.acreate(username="ada"))
-        assert (await client.get("/")).status_code == 200
-
-
-# One-off event loops
-
-
-@pytest.mark.usefixtures("transport")
-async def test_async_test_client(settings: Settings) -> None:
-    async with serve_upstream(echo) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        for _ in range(2):
-            response = await AsyncClient().get(AGGREGATED)
-            assert json.loads(response.content)["responses"] == echoes(10)
-            await upstream.all_closed.wait()
-
-
-@pytest.mark.usefixtures("transport")
-async def test_a_loop_for_each_request(settings: Settings) -> None:
-    """As under WSGI and in the sync test client: the view runs in a loop that ends with it."""
-    async with serve_upstream(echo) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        for _ in range(2):
-            response = await asyncio.to_thread(Client().get, AGGREGATED)
-            assert json.loads(response.content)["responses"] == echoes(10)
-            await upstream.all_closed.wait()
+    assert not hops

@@ -1,156 +1,69 @@
-"""Aggregations as jobs, over HTTP."""
-
-from types import ModuleType
-from typing import Any
+"""Jobs over HTTP: enqueued, looked up, and followed."""
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.test import AsyncClient
-from django.urls import path
-from django_tasks_db.models import DBTaskResult
+from django.test import AsyncClient, Client
 from pytest_django import Settings
 
-from jobs.views import enqueue_aggregation
-from onloop.authentication import authenticated
-from onloop.tasks import views
-from onloop.testing import Call, serve_upstream
-from tests.jobs.conftest import run_worker, until
+pytestmark = pytest.mark.django_db
 
-User = get_user_model()
-
-pytestmark = pytest.mark.django_db(transaction=True)
+ENQUEUE = "/jobs/aggregate/"
 
 
-async def echo(call: Call) -> None:
-    await call.reply(b'{"asked": "%s"}' % call.target.encode())
+async def test_job_is_accepted_and_found(async_client: AsyncClient) -> None:
+    accepted = await async_client.post(ENQUEUE, query_params={"fan_out": "2"})
+    job = accepted.json()
 
-
-async def fail(call: Call) -> None:
-    await call.reply(b"{}", "400 Bad Request")
-
-
-async def ended(client: AsyncClient, url: str) -> dict[str, Any]:
-    async def look() -> dict[str, Any]:
-        return (await client.get(url)).json()  # type: ignore[no-any-return]
-
-    return await until(look, wanted=lambda job: job["finished_at"])
-
-
-async def test_aggregations_count_against_the_rate_limit(settings: Settings) -> None:
-    settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
-    statuses = [(await AsyncClient().post("/jobs/aggregate/")).status_code for _ in range(2)]
-
-    assert statuses == [202, 429]
-
-
-async def test_number_of_calls_is_bounded_by_the_settings(settings: Settings) -> None:
-    settings.AGGREGATOR_MAX_FAN_OUT = 10
-
-    response = await AsyncClient().post("/jobs/aggregate/?fan_out=11")
-
-    assert response.status_code == 400
-    assert response.json()["error"]["message"] == (
-        "fan_out is '11', but it must be a whole number from 1 to 10."
-    )
-
-
-async def test_jobs_may_be_for_users_only(settings: Settings) -> None:
-    urlconf = ModuleType("urlconf")
-    urlconf.urlpatterns = [  # type: ignore[attr-defined]
-        path("enqueue/", authenticated(enqueue_aggregation)),
-        path("jobs/<job_id>/", authenticated(views.job), name="job"),
-        path("jobs/<job_id>/events/", authenticated(views.job_events)),
-    ]
-    settings.ROOT_URLCONF = urlconf
-    client = AsyncClient()
-
-    assert (await client.post("/enqueue/")).status_code == 401
-    for target in ("/jobs/a/", "/jobs/a/events/"):
-        assert (await client.get(target)).status_code == 401
-    assert not await DBTaskResult.objects.aexists()
-    await client.aforce_login(await User.objects.acreate(username="ada"))
-    accepted = await client.post("/enqueue/")
     assert accepted.status_code == 202
-    assert (await client.get(accepted["Location"])).status_code == 200
+    assert accepted.headers["Location"] == f"/jobs/{job['id']}/"
+    assert (job["status"], job["attempts"], job["task"]) == ("READY", 0, "jobs.tasks.aggregate")
+    assert (await async_client.get(f"/jobs/{job['id']}/")).json() == job
 
 
-async def test_aggregation_is_accepted_run_and_reported(settings: Settings) -> None:
-    """No CSRF token is needed, so any client may post."""
+async def test_no_csrf_token_is_needed() -> None:
     client = AsyncClient(enforce_csrf_checks=True)
-    async with serve_upstream(echo) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        accepted = await client.post("/jobs/aggregate/?fan_out=2")
-        job = accepted.json()
-        assert accepted.status_code == 202
-        assert accepted["Location"] == f"/jobs/{job['id']}/"
-        assert (job["status"], job["attempts"], job["task"]) == ("READY", 0, "jobs.tasks.aggregate")
 
-        async with run_worker():
-            job = await ended(client, accepted["Location"])
-
-    assert (job["status"], job["attempts"], job["error"]) == ("SUCCESSFUL", 1, None)
-    assert job["enqueued_at"] < job["started_at"] < job["finished_at"]
-    assert job["result"]["responses"] == [{"asked": "/?task_id=0"}, {"asked": "/?task_id=1"}]
-    assert job["result"]["debug_message"].startswith("fetch executed in ")
+    assert (await client.post(ENQUEUE)).status_code == 202
 
 
-async def test_aggregation_without_an_answer_is_retried_and_fails(settings: Settings) -> None:
-    async with serve_upstream(fail) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        client = AsyncClient()
-        accepted = await client.post("/jobs/aggregate/?fan_out=2")
-        async with run_worker():
-            job = await ended(client, accepted["Location"])
+async def test_jobs_beyond_the_queue_get_503(async_client: AsyncClient, settings: Settings) -> None:
+    settings.JOBS_MAX_QUEUED = 2
 
-    assert (job["status"], job["attempts"], job["result"]) == ("FAILED", 3, None)
-    assert job["error"] == {
-        "type": "onloop.http.errors.BadResponseError",
-        "message": "The server answered with status 400.",
-    }
+    responses = [await async_client.post(ENQUEUE) for _ in range(3)]
+
+    assert [response.status_code for response in responses] == [202, 202, 503]
+    assert responses[2].json()["error"]["type"] == "queue_full"
+    assert int(responses[2].headers["Retry-After"]) > 0
 
 
-async def test_aggregation_with_some_answers_counts_the_errors(settings: Settings) -> None:
-    async def answer(call: Call) -> None:
-        await (fail if call.target.endswith("=1") else echo)(call)
+async def test_jobs_count_against_the_rate_limit(
+    async_client: AsyncClient, settings: Settings
+) -> None:
+    settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
 
-    async with serve_upstream(answer) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        client = AsyncClient()
-        accepted = await client.post("/jobs/aggregate/?fan_out=2")
-        async with run_worker():
-            job = await ended(client, accepted["Location"])
+    responses = [await async_client.post(ENQUEUE) for _ in range(2)]
 
-    assert job["result"]["errors"] == 1
-    assert job["result"]["responses"][1]["error"]["type"] == "bad_response"
+    assert [response.status_code for response in responses] == [202, 429]
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("get", "/jobs/aggregate/", 405),
-        ("post", "/jobs/aggregate/?fan_out=0", 400),
-        ("get", "/jobs/7d1c3f6e-5f4f-4d53-9a0a-6e9a3f8f6d4c/", 404),
-        ("get", "/jobs/no-uuid/", 404),
-        ("get", "/jobs/no-uuid/events/", 404),
-        ("post", "/jobs/no-uuid/", 403),
+        ("GET", ENQUEUE, 405),
+        ("POST", f"{ENQUEUE}?fan_out=0", 400),
+        ("GET", "/jobs/7d1c3f6e-5f4f-4d53-9a0a-6e9a3f8f6d4c/", 404),
+        ("GET", "/jobs/no-uuid/", 404),
+        ("GET", "/jobs/no-uuid/events/", 404),
     ],
 )
-async def test_bad_request_is_refused(method: str, path: str, status: int) -> None:
-    client = AsyncClient(enforce_csrf_checks=True)
-
-    response = await getattr(client, method)(path)
-
-    assert response.status_code == status
-    if status == 404:
-        assert response.json()["error"]["type"] == "not_found"
-        assert path.split("/")[2] in response.json()["error"]["message"]
+async def test_bad_request_is_refused(
+    async_client: AsyncClient, method: str, path: str, status: int
+) -> None:
+    assert (await async_client.generic(method, path)).status_code == status
 
 
-async def test_jobs_beyond_the_bound_of_the_queue_are_refused(settings: Settings) -> None:
-    settings.JOBS_MAX_QUEUED = 2
-    client = AsyncClient()
+def test_admin_lists_jobs(admin_client: Client) -> None:
+    job = admin_client.post(ENQUEUE).json()
 
-    answers = [await client.post("/jobs/aggregate/?fan_out=1") for _ in range(3)]
+    page = admin_client.get("/admin/django_tasks_database/dbtaskresult/")
 
-    assert [answer.status_code for answer in answers] == [202, 202, 503]
-    assert answers[2].json()["error"]["type"] == "queue_full"
+    assert job["id"] in page.text

@@ -1,22 +1,20 @@
 """Runs over a WebSocket."""
 
-import asyncio
-import json
-
+import httpx
 import pytest
 from pytest_django import Settings
 
-from onloop.asgi import conversation
-from onloop.testing import barrier, fetch, serve_upstream
-from tests.live.reading import talk
-from tests.live.upstreams import Hanging, HeldBack, echo
+from onloop.testing import Upstream
+from tests.live.clients import connected
+from tests.upstreams import Hanging, HeldBack
+
+NO_FAN_OUT = "but it must be a whole number from 1 to 1000."
 
 
-async def test_reports_of_a_run(server: str, settings: Settings, hops: list[str]) -> None:
-    async with serve_upstream(barrier(3, echo)) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        await client.say(type="start", fan_out=3)
-        start, *results, done = await client.hear_until("done")
+async def test_run_is_reported(server: str, upstream: Upstream, hops: list[str]) -> None:
+    async with connected(server) as socket:
+        await socket.send(type="start", fan_out=3)
+        start, *results, done = await socket.receive_until("done")
 
     run = start["run"]
     assert start == {"type": "start", "run": run, "count": 3, "concurrency": 3}
@@ -27,219 +25,132 @@ async def test_reports_of_a_run(server: str, settings: Settings, hops: list[str]
     assert not hops
 
 
-async def test_fan_out_of_the_settings(server: str, settings: Settings) -> None:
+async def test_fan_out_is_that_of_the_settings_by_default(
+    server: str, upstream: Upstream, settings: Settings
+) -> None:
     settings.AGGREGATOR_FAN_OUT = 2
-    async with serve_upstream(echo) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        await client.say(type="start")
-        assert (await client.hear())["count"] == 2
-        await client.hear_until("done")
+
+    async with connected(server) as socket:
+        await socket.send(type="start")
+        assert (await socket.receive())["count"] == 2
+        await socket.receive_until("done")
 
 
-async def test_fan_out_is_bounded_by_the_settings(server: str, settings: Settings) -> None:
-    settings.AGGREGATOR_MAX_FAN_OUT = 10
-    async with talk(server) as client:
-        assert await client.ask('{"type": "start", "fan_out": 11}') == {
-            "type": "bad_request",
-            "message": "fan_out is 11, but it must be a whole number from 1 to 10.",
-        }
+async def test_result_is_sent_when_it_arrives(server: str, upstream: Upstream) -> None:
+    held_back = upstream.answer = HeldBack(3)
 
-
-async def test_each_result_comes_when_it_arrives(server: str, settings: Settings) -> None:
-    held_back = HeldBack(3)
-    async with serve_upstream(held_back) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        await client.start(3)
+    async with connected(server) as socket:
+        await socket.start(3)
         for index in (2, 0, 1):
-            held_back.let_go[index].set()
-            assert (await client.hear())["index"] == index
+            held_back.release[index].set()
+            assert (await socket.receive())["index"] == index
 
 
-async def test_cancel_ends_all_calls_at_once(server: str, settings: Settings) -> None:
-    hanging = Hanging(5)
-    async with serve_upstream(hanging) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        run = await client.start(5)
+async def test_cancel_ends_the_calls(server: str, upstream: Upstream) -> None:
+    hanging = upstream.answer = Hanging(5)
+
+    async with connected(server) as socket:
+        run = await socket.start(5)
         await hanging.all_in.wait()
-        await client.say(type="cancel")
-        assert await client.hear() == {
-            "type": "cancelled",
-            "run": run,
-            "message": "The run was cancelled.",
-        }
+        await socket.send(type="cancel")
+        message = {"type": "cancelled", "run": run, "message": "The run was cancelled."}
+        assert await socket.receive() == message
         await upstream.all_closed.wait()
-        assert upstream.connections == 5
-
-    async with serve_upstream(echo) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        assert await client.start(1) != run
-        await client.hear_until("done")
 
 
-async def test_client_that_leaves_ends_its_run(server: str, settings: Settings) -> None:
-    hanging = Hanging(5)
-    async with serve_upstream(hanging) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        async with talk(server) as client:
-            await client.start(5)
-            await hanging.all_in.wait()
-        await upstream.all_closed.wait()
+async def test_disconnect_ends_the_calls(server: str, upstream: Upstream) -> None:
+    hanging = upstream.answer = Hanging(5)
+
+    async with connected(server) as socket:
+        await socket.start(5)
+        await hanging.all_in.wait()
+    await upstream.all_closed.wait()
+
     assert upstream.connections == 5
 
 
-async def test_one_run_after_the_other(server: str, settings: Settings) -> None:
-    hanging = Hanging(2)
-    async with serve_upstream(hanging) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        run = await client.start(2)
+async def test_second_run_is_refused_during_the_first(server: str, upstream: Upstream) -> None:
+    upstream.answer = Hanging(2)
+
+    async with connected(server) as socket:
+        run = await socket.start(2)
         for message in ({"type": "start"}, {"type": "follow", "run": run}):
-            assert await client.ask(json.dumps(message)) == {
+            await socket.send(**message)
+            assert (await socket.receive())["error"] == {
                 "type": "busy",
                 "message": f"The run {run} goes on here; cancel it first.",
             }
-        await client.say(type="cancel")
-        assert (await client.hear())["type"] == "cancelled"
-
-
-NO_FAN_OUT = "but it must be a whole number from 1 to 1000."
 
 
 @pytest.mark.parametrize(
-    ("text", "error_type", "sentence"),
+    ("message", "error_type", "sentence"),
     [
-        ("", "bad_request", "The message is not JSON."),
-        ("{'type': 'start'}", "bad_request", "The message is not JSON."),
-        ("[" * 4000, "bad_request", "The message is not JSON."),
-        ("null", "bad_request", "The message is None, but it must be a JSON object."),
-        ("[1, 2]", "bad_request", "The message is [1, 2], but it must be a JSON object."),
+        ({}, "bad_request", "type is None, but it must be 'start', 'follow' or 'cancel'."),
+        ({"type": "start", "fan_out": 0}, "bad_request", f"fan_out is 0, {NO_FAN_OUT}"),
+        ({"type": "start", "fan_out": 1001}, "bad_request", f"fan_out is 1001, {NO_FAN_OUT}"),
+        ({"type": "start", "fan_out": "5"}, "bad_request", f"fan_out is '5', {NO_FAN_OUT}"),
+        ({"type": "start", "fan_out": True}, "bad_request", f"fan_out is True, {NO_FAN_OUT}"),
+        ({"type": "follow"}, "bad_request", "run is None, but it must be a run's id."),
         (
-            "{}",
-            "bad_request",
-            "type is None, but it must be 'start', 'follow' or 'cancel'.",
-        ),
-        (
-            '{"type": ["start"]}',
-            "bad_request",
-            "type is ['start'], but it must be 'start', 'follow' or 'cancel'.",
-        ),
-        ('{"type": "start", "fan_out": 0}', "bad_request", f"fan_out is 0, {NO_FAN_OUT}"),
-        ('{"type": "start", "fan_out": 1001}', "bad_request", f"fan_out is 1001, {NO_FAN_OUT}"),
-        ('{"type": "start", "fan_out": "5"}', "bad_request", f"fan_out is '5', {NO_FAN_OUT}"),
-        ('{"type": "start", "fan_out": 5.0}', "bad_request", f"fan_out is 5.0, {NO_FAN_OUT}"),
-        ('{"type": "start", "fan_out": true}', "bad_request", f"fan_out is True, {NO_FAN_OUT}"),
-        ('{"type": "follow"}', "bad_request", "run is None, but it must be a run's id."),
-        (
-            '{"type": "follow", "run": "0123456789abcdef"}',
+            {"type": "follow", "run": "0123456789abcdef"},
             "unknown_run",
             "There is no run '0123456789abcdef', or it ended long ago.",
         ),
-        (
-            '{"type": "follow", "run": "\\ud800"}',
-            "unknown_run",
-            "There is no run '\\ud800', or it ended long ago.",
-        ),
-        ('{"type": "cancel"}', "not_running", "There is no run to cancel."),
+        ({"type": "cancel"}, "not_running", "There is no run to cancel."),
     ],
 )
-async def test_bad_message_is_answered_with_an_error(
-    server: str, text: str, error_type: str, sentence: str
+async def test_bad_message_gets_an_error(
+    server: str, message: dict[str, object], error_type: str, sentence: str
 ) -> None:
-    async with talk(server) as client:
-        assert await client.ask(text) == {"type": error_type, "message": sentence}
-        assert (await client.ask('{"type": "cancel"}'))["type"] == "not_running"
+    async with connected(server) as socket:
+        await socket.send(**message)
+        answer = await socket.receive()
+
+    assert answer == {"type": "error", "error": {"type": error_type, "message": sentence}}
 
 
-@pytest.mark.parametrize(
-    ("message", "error_type", "code"),
-    [
-        (b"{}", "bad_request", 1003),
-        (b"x" * 4097, "message_too_big", 1009),
-        ('"' + "é" * 2048 + '"', "message_too_big", 1009),
-    ],
-)
-async def test_message_that_closes(
-    server: str, message: str | bytes, error_type: str, code: int
+async def test_runs_count_against_the_rate_limit(
+    server: str, upstream: Upstream, settings: Settings
 ) -> None:
-    async with talk(server) as client:
-        assert (await client.ask(message))["type"] == error_type
-        assert await client.close_code() == code
-
-
-async def test_too_many_messages(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "MESSAGES_PER_SECOND", 0)
-    async with talk(server) as client:
-        for _ in range(conversation.MESSAGES_AT_ONCE):
-            assert (await client.ask("{}"))["type"] == "bad_request"
-        assert (await client.ask("{}"))["type"] == "too_many_messages"
-        assert await client.close_code() == 1008
-
-
-async def test_runs_count_against_the_rate_limit(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
-    async with serve_upstream(echo) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        run = await client.start(1)
-        await client.hear_until("done")
+
+    async with connected(server) as socket, httpx.AsyncClient() as client:
+        run = await socket.start(1)
+        await socket.receive_until("done")
         for message in ({"type": "start"}, {"type": "follow", "run": run}):
-            refusal = await client.ask(json.dumps(message))
-            assert refusal["type"] == "rate_limited"
-            assert refusal["message"].startswith("One client may ask 1 times in 3600 s.")
-    for path in ("/async/api_stream/", f"/async/runs/{run}/"):
-        assert (await asyncio.to_thread(fetch, server + path)).status_code == 429
+            await socket.send(**message)
+            assert (await socket.receive())["error"]["type"] == "rate_limited"
+        assert (await client.get(f"{server}/async/api_stream/")).status_code == 429
 
 
-async def test_idle_connection_is_closed_but_not_during_a_run(
-    server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+async def test_others_follow_a_run_from_its_beginning(server: str, upstream: Upstream) -> None:
+    held_back = upstream.answer = HeldBack(2)
+
+    async with connected(server) as socket, connected(server) as follower:
+        run = await socket.start(2)
+        held_back.release[1].set()
+        first = await socket.receive()
+        await follower.send(type="follow", run=run)
+        start = await follower.receive()
+        assert await follower.receive() == first
+        held_back.release[0].set()
+        rest = await socket.receive_until("done")
+        assert await follower.receive_until("done") == rest
+
+    assert (start["type"], start["run"], start["count"]) == ("start", run, 2)
+
+
+async def test_follower_that_cancels_ends_only_its_own_view(
+    server: str, upstream: Upstream
 ) -> None:
-    held_back = HeldBack(1)
-    async with serve_upstream(held_back) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        await client.start(1)
-        monkeypatch.setattr(conversation, "IDLE_SECONDS", 0.01)
-        assert (await client.ask('{"type": "start"}'))["type"] == "busy"
-        held_back.let_go[0].set()
-        await client.hear_until("done")
-        assert (await client.hear())["error"] == {
-            "type": "idle",
-            "message": "There was no message for 0.01 s.",
-        }
-        assert await client.close_code() == 1000
+    hanging = upstream.answer = Hanging(2)
 
-
-async def test_others_follow_a_run_from_its_beginning(server: str, settings: Settings) -> None:
-    held_back = HeldBack(2)
-    async with serve_upstream(held_back) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        run = await client.start(2)
-        held_back.let_go[1].set()
-        seen = [await client.hear()]
-        async with talk(server) as early:
-            await early.say(type="follow", run=run)
-            start, first = await early.hear(), await early.hear()
-            assert (start["type"], start["count"], start["run"]) == ("start", 2, run)
-            assert first == seen[0]
-            held_back.let_go[0].set()
-            seen += await client.hear_until("done")
-            assert await early.hear_until("done") == seen[1:]
-            async with talk(server) as late:
-                await late.say(type="follow", run=run)
-                assert await late.hear_until("done") == [start, *seen]
-
-
-async def test_who_follows_may_leave_and_hears_of_a_cancel(server: str, settings: Settings) -> None:
-    hanging = Hanging(2)
-    async with serve_upstream(hanging) as upstream, talk(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        run = await client.start(2)
+    async with connected(server) as socket, connected(server) as follower:
+        run = await socket.start(2)
         await hanging.all_in.wait()
-        async with talk(server) as other:
-            for _ in range(2):
-                await other.say(type="follow", run=run)
-                assert (await other.hear())["type"] == "start"
-                await other.say(type="cancel")
-                assert (await other.hear())["type"] == "cancelled"
-            await other.say(type="follow", run=run)
-            assert (await other.hear())["type"] == "start"
-            assert not upstream.all_closed.is_set()
-            await client.say(type="cancel")
-            assert await client.hear() == await other.hear()
+        for _ in range(2):
+            await follower.send(type="follow", run=run)
+            assert (await follower.receive())["type"] == "start"
+            await follower.send(type="cancel")
+            assert (await follower.receive())["type"] == "cancelled"
+        assert upstream.open_connections == 2

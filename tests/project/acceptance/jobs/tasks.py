@@ -1,9 +1,24 @@
-"""A job that ends the process it runs in."""
+"""Jobs that tests look into, and one that ends the process it runs in."""
 
 import os
 import signal
+import threading
 
 from django.tasks import task
+
+thread_gate = threading.Event()
+
+
+def forget() -> None:
+    """Begin again; a thread that a test has left behind goes on."""
+    global thread_gate
+    thread_gate.set()
+    thread_gate = threading.Event()
+
+
+@task
+async def double(number: int) -> dict[str, object]:
+    return {"double": 2 * number, "thread": threading.current_thread().name}
 
 
 @task

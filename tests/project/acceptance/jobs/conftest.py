@@ -1,15 +1,15 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context
 
 import pytest
 from django.db import connections
-from pytest_django import Settings
-
 from onloop.asgi.lifespan import stopping
 from onloop.tasks.worker import Worker
-from tests.jobs import tasks
+from pytest_django import Settings
+
+from tests.acceptance.jobs import tasks
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +36,6 @@ async def run_worker() -> AsyncIterator[None]:
         stopping().set()
         await worker
         stopping().clear()
-
-
-async def until[T](look: Callable[[], Awaitable[T]], *, wanted: Callable[[T], object]) -> T:
-    """Return what `look` sees as soon as it is `wanted`."""
-    async with asyncio.timeout(120):
-        while not wanted(seen := await look()):  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.01)
-    return seen
 
 
 @contextmanager

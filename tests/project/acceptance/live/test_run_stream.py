@@ -5,15 +5,15 @@ import json
 import httpx
 import pytest
 from django.test import AsyncClient
-from pytest_django import Settings
-
 from live import shared_runs
 from live.run import without_response
 from onloop.event import Event
 from onloop.events.hubs import Publisher
 from onloop.testing import Call, serve_upstream
-from tests.live.reading import parse, talk
-from tests.live.upstreams import Hanging, HeldBack, echo
+from pytest_django import Settings
+
+from tests.acceptance.clients import parse, talk
+from tests.acceptance.upstreams import Hanging, HeldBack, echo
 
 
 def path(run: str) -> str:

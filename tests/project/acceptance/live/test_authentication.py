@@ -8,9 +8,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import path
-from pytest_django import Settings
-from websockets.exceptions import InvalidStatus
-
 from live import views
 from live.websocket import RunsConversation
 from onloop.asgi.handler import EventLoopASGIHandler
@@ -20,8 +17,11 @@ from onloop.asgi.websockets import WebSocketRouter
 from onloop.authentication import authenticated, authenticated_websocket
 from onloop.observe import observed
 from onloop.testing import serve_app, serve_upstream
-from tests.live.reading import parse, talk
-from tests.live.upstreams import echo
+from pytest_django import Settings
+from websockets.exceptions import InvalidStatus
+
+from tests.acceptance.clients import parse, talk
+from tests.acceptance.upstreams import echo
 
 User = get_user_model()
 

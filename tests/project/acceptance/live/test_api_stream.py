@@ -5,11 +5,11 @@ import json
 import httpx
 import pytest
 from django.test import AsyncClient
+from onloop.testing import TLS, Call, barrier, serve_upstream
 from pytest_django import Settings
 
-from onloop.testing import TLS, Call, barrier, serve_upstream
-from tests.live.reading import parse
-from tests.live.upstreams import Hanging, HeldBack, echo, task_id
+from tests.acceptance.clients import parse
+from tests.acceptance.upstreams import Hanging, HeldBack, echo, task_id
 
 STREAM = "/async/api_stream/"
 

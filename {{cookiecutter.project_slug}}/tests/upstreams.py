@@ -1,0 +1,46 @@
+"""What the upstream of a test answers."""
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+from onloop.testing import Call
+
+
+def task_id(call: Call) -> int:
+    """Return the task id that the call asks for."""
+    return int(parse_qs(urlsplit(call.target).query)["task_id"][-1])
+
+
+async def echo(call: Call) -> None:
+    """Answer the task id."""
+    await call.reply(b'{"task_id": %d}' % task_id(call))
+
+
+def echoes(count: int) -> list[dict[str, int]]:
+    """Return the responses to `count` calls that `echo` answers."""
+    return [{"task_id": number} for number in range(count)]
+
+
+class Hanging:
+    """Answers no call; `all_in` is set as soon as `count` of them are in."""
+
+    def __init__(self, count: int) -> None:
+        self.missing = count
+        self.all_in = asyncio.Event()
+
+    async def __call__(self, call: Call) -> None:
+        self.missing -= 1
+        if not self.missing:
+            self.all_in.set()
+        await call.closed()
+
+
+class HeldBack:
+    """Answers a call when its number is released."""
+
+    def __init__(self, count: int) -> None:
+        self.release = [asyncio.Event() for _ in range(count)]
+
+    async def __call__(self, call: Call) -> None:
+        await self.release[task_id(call)].wait()
+        await echo(call)
