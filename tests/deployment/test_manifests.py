@@ -179,15 +179,15 @@ def test_pods_are_hardened(manifests: dict[tuple[str, str], Any]) -> None:
             assert container["resources"].keys() == {"requests", "limits"}
 
 
-def test_settings_are_those_of_the_readme(rendered: Path, compose: dict[str, Any]) -> None:
-    readme = (rendered / "README.md").read_text()
+def test_settings_are_those_of_the_docs(rendered: Path, compose: dict[str, Any]) -> None:
+    pages = [(rendered / "docs" / name).read_text() for name in ("settings.md", "running.md")]
     named = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"}
     for file in ("settings.env", "secret.env.example"):
         lines = (rendered / "deploy" / "kubernetes" / file).read_text().splitlines()
         named |= {line.partition("=")[0] for line in lines if not line.startswith("#")}
 
     assert named <= set(compose["web"]["environment"])
-    assert all(f"`{name}`" in readme for name in compose["worker"]["environment"])
+    assert all(f"`{name}`" in "".join(pages) for name in compose["worker"]["environment"])
 
 
 def test_only_the_proxy_may_say_who_a_client_is(rendered: Path, compose: dict[str, Any]) -> None:

@@ -246,7 +246,7 @@ async def test_client_that_leaves_ends_both_copies(server: str, settings: Settin
 
 def test_every_type_of_error_is_documented() -> None:
     types = {error.type for error in subclasses(HTTPClientError)}
-    page = (PROJECT / "docs" / "answers.md").read_text()
+    page = (PROJECT / "docs" / "endpoints.md").read_text()
     assert {name for name in types if f"`{name}`" not in page} == set()
 
 
