@@ -31,6 +31,7 @@ def render(answers: dict[str, str], project: Path, *, overwrite: bool) -> None:
             )
         except CookiecutterException:
             sys.exit(1)
+        (rendered / ".cruft.json").unlink(missing_ok=True)  # copier has a record of its own.
         if (project / ".env").exists():
             (rendered / ".env").unlink()
         if not overwrite and (differing := differing_files(rendered, project)):

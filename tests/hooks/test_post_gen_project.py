@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hooks import post_gen_project as hook
-from tests.template import FOLDER
+from tests.template import FOLDER, run
 
 
 @pytest.fixture
@@ -57,6 +57,38 @@ def test_env_is_readable_by_its_owner_alone(project: Path) -> None:
     hook.write_env(project)
 
     assert (project / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_template_and_commit_are_recorded_for_cruft(project: Path, tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    template.mkdir()
+    run(template, "git", "init", "--quiet")
+    run(template, "git", "-c", "user.name=A", "-c", "user.email=a@b", "commit", "--quiet",
+        "--allow-empty", "--message", "First")  # fmt: skip
+    commit = run(template, "git", "rev-parse", "HEAD").strip()
+    answers = {"project_slug": "shop", "__dashed_slug": "shop", "_repo_dir": str(template)}
+
+    hook.record_template(project, answers)
+
+    record = json.loads((project / ".cruft.json").read_text())
+    assert (record["template"], record["commit"]) == (str(template), commit)
+    assert record["context"] == {"cookiecutter": {"project_slug": "shop"}}
+
+    run(template, "git", "remote", "add", "origin", "https://example.com/template")
+    hook.record_template(project, answers)
+    record = json.loads((project / ".cruft.json").read_text())
+    assert record["template"] == "https://example.com/template"
+
+
+@pytest.mark.parametrize("answers", [{}, {"_repo_dir": "."}], ids=["cruft", "no repository"])
+def test_no_commit_is_recorded_where_none_is_known(
+    project: Path, monkeypatch: pytest.MonkeyPatch, answers: dict[str, str]
+) -> None:
+    monkeypatch.chdir(project)
+
+    hook.record_template(project, answers)
+
+    assert not (project / ".cruft.json").exists()
 
 
 def test_next_command_is_printed(
