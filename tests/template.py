@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -46,6 +47,16 @@ def render(folder: Path, *options: str, **answers: str) -> Rendering:
         [*command, str(TEMPLATE), *extra_context], capture_output=True, text=True, check=False
     )
     return Rendering(run.returncode, run.stdout + run.stderr, folder)
+
+
+def copy_template(folder: Path) -> Path:
+    """Copy the template as it is here, without what git ignores, and return the folder."""
+    files = run(TEMPLATE, "git", "ls-files", "--cached", "--others", "--exclude-standard")
+    for name in files.splitlines():
+        if (TEMPLATE / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TEMPLATE / name, folder / name, follow_symlinks=False)
+    return folder
 
 
 def python(project: Path) -> Path:

@@ -1,13 +1,12 @@
 """A project that cruft or copier rendered takes over later changes of the template."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.template import FOLDER, TEMPLATE, files_of, run
+from tests.template import FOLDER, copy_template, files_of, run
 
 BIN = Path(sys.executable).parent
 AUTHOR = {
@@ -46,12 +45,7 @@ class Copier:
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
     """A git repository that holds a copy of the template."""
-    copy = tmp_path / "template"
-    files = run(TEMPLATE, "git", "ls-files", "--cached", "--others", "--exclude-standard")
-    for name in files.splitlines():
-        if (TEMPLATE / name).exists():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TEMPLATE / name, copy / name)
+    copy = copy_template(tmp_path / "template")
     commit_all(copy)
     return copy
 

@@ -1,4 +1,4 @@
-"""Runs over a WebSocket: docs/answers.md describes the messages of both sides."""
+"""Runs over a WebSocket: docs/endpoints.md describes the messages of both sides."""
 
 from collections.abc import AsyncGenerator
 from reprlib import repr as short_repr
