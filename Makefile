@@ -54,9 +54,12 @@ lock: .tools/installed ## Refresh the lock of the template and the one that ever
 	$(POETRY) lock --regenerate
 	$(TOOLS)/bin/python scripts/lock.py
 
-.PHONY: copier
+.PHONY: copier pictures
 copier: .venv/installed ## Write copier.yml from cookiecutter.json
 	.venv/bin/python scripts/copier_yml.py
+
+pictures: .venv/installed ## Take the pictures in docs/ from a real run (needs Chromium, curl and port 8000)
+	.venv/bin/python -m scripts.pictures
 
 .tools/installed: scripts/tools.txt
 	$(PYTHON) -m venv $(TOOLS)

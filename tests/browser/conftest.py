@@ -11,15 +11,24 @@ from tests.services import absent
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The Chromium of this machine. Without one, tests are skipped, unless REQUIRE_SERVICES is set.
+def chromium() -> str:
+    """Return the path of this machine's Chromium.
 
-    It ends with the module: while Playwright runs, asyncio.run() does not.
+    Without one, the test is skipped, unless REQUIRE_SERVICES is set.
     """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         absent(f"No browser: none of {', '.join(NAMES)} is installed.")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """This machine's Chromium.
+
+    It ends with the module: while Playwright runs, asyncio.run() does not.
+    """
+    path = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path)
         yield browser
