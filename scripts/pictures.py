@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -36,7 +36,8 @@ URL = "http://127.0.0.1:8000/async/api_aggregated/"
 CALLS = 16
 CONCURRENCY = 8
 PACE = 0.2
-SCALE = 1.5
+LOOK = DESKTOP | {"device_scale_factor": 1.5}
+SCHEMES: dict[str, Literal["light", "dark"]] = {"live.png": "light", "live-dark.png": "dark"}
 
 
 @contextmanager
@@ -83,24 +84,21 @@ def request_aggregation(lines: list[Line]) -> dict[str, Any]:
 
 
 def photograph_page(project: Path) -> dict[str, Any]:
-    """Take the page after a run, light and dark; return the numbers of the light one."""
-    numbers: dict[str, Any] = {}
+    """Take the page after one run, light and dark; return the numbers of the run."""
+    settings = {"AGGREGATOR_CONCURRENCY": str(CONCURRENCY)}
     with slow_upstream() as upstream, sync_playwright() as playwright:
         upstream.pace = PACE
+        settings["AGGREGATOR_UPSTREAM_URL"] = upstream.url
         browser = playwright.chromium.launch(executable_path=chromium())
-        settings = {
-            "AGGREGATOR_UPSTREAM_URL": upstream.url,
-            "AGGREGATOR_CONCURRENCY": str(CONCURRENCY),
-        }
         with booted(project, python(project), **settings) as url:
-            for name, scheme in (("live-dark", "dark"), ("live", "light")):
-                look = DESKTOP | {"color_scheme": scheme, "device_scale_factor": SCALE}
-                page = Visit(browser, url, look).start("SSE", CALLS)
-                status = page.get_by_role("status")
-                expect(status).to_contain_text("The slowest took ", timeout=30_000)
-                page.screenshot(path=DOCS / f"{name}.png", full_page=True)
-                failed = states(page, "failed").count()
-                numbers = {"calls": CALLS, "failed": failed, "status": status.text_content()}
+            page = Visit(browser, url, LOOK).start("SSE", CALLS)
+            status = page.get_by_role("status")
+            expect(status).to_contain_text("The slowest took ", timeout=30_000)
+            for name, scheme in SCHEMES.items():
+                page.emulate_media(color_scheme=scheme)
+                page.screenshot(path=DOCS / name, full_page=True)
+            failed = states(page, "failed").count()
+            numbers = {"calls": CALLS, "failed": failed, "status": status.text_content()}
         browser.close()
     return numbers
 
