@@ -20,16 +20,17 @@ from django.urls import include, path
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
-from config.asgi import application
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.tasks import queue, views, watch
 from onloop.tasks.models import Lease
 from onloop.tasks.worker import database, embedded_worker
-from tests.jobs import tasks
-from tests.jobs.conftest import database_down, run_worker, until
-from tests.servers import serve_app
+from onloop.testing import serve_app
+from tests.project.asgi import application
+from tests.services.polling import until
+from tests.tasks import tasks
+from tests.tasks.workers import database_down, run_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,7 +47,7 @@ def _urls(settings: Settings) -> None:
         path("enqueue/", enqueue),
         path("jobs/<job_id>/", views.job, name="job"),
         path("jobs/<job_id>/events/", views.job_events),
-        path("", include("config.urls")),
+        path("", include("tests.project.urls")),
     ]
     settings.ROOT_URLCONF = urlconf
 
@@ -65,7 +66,7 @@ async def test_enqueued_job_has_a_url_and_a_state() -> None:
 
     job = accepted.json()
     assert (accepted.status_code, accepted["Location"]) == (202, f"/jobs/{job['id']}/")
-    assert (job["status"], job["attempts"], job["task"]) == ("READY", 0, "tests.jobs.tasks.double")
+    assert (job["status"], job["attempts"], job["task"]) == ("READY", 0, "tests.tasks.tasks.double")
     assert (job["started_at"], job["result"], job["error"]) == (None, None, None)
     assert (await client.get(accepted["Location"])).json() == job
 
@@ -262,7 +263,7 @@ async def test_stream_of_a_job_without_its_task_delays_no_other(url: str) -> Non
     ):
         await anext(one)
         await anext(other)
-        await change(gone, task_path="tests.jobs.tasks.no_such_task")
+        await change(gone, task_path="tests.tasks.tasks.no_such_task")
         await change(job, status=TaskResultStatus.RUNNING, worker_ids=["worker"])
         assert (await anext(other))["id"] == "1-running"
         await change(job, status=TaskResultStatus.SUCCESSFUL, return_value=1)
