@@ -13,12 +13,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from onloop.asgi import conversation
-from onloop.asgi.conversation import Allowance, Conversation, MessageRefusedError
+from onloop.asgi.conversation import Conversation, MessageRefusedError
 from onloop.asgi.lifespan import Lifespan, stopping
 from onloop.asgi.routing import ProtocolRouter
 from onloop.event import Event
 from onloop.rate_limit import RateLimitedError
-from tests.servers import serve_app
+from onloop.testing import serve_app
 
 type Source = Callable[[], AsyncGenerator[Event]]
 
@@ -134,17 +134,6 @@ async def test_too_many_messages_close(url: str, monkeypatch: pytest.MonkeyPatch
             assert (await ask(socket, echo=""))["type"] == "echo"
         assert (await ask(socket, echo=""))["error"]["type"] == "too_many_messages"
         assert await closing_code(socket) == 1008
-
-
-def test_allowance_grows_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    monkeypatch.setattr(conversation, "monotonic", lambda: now)
-    allowance = Allowance(2, per_second=5.0)
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
-    now = 0.21
-    assert [allowance.take() for _ in range(2)] == [True, False]
-    now = 100.0
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
 
 
 async def test_idle_connection_is_closed_but_not_while_it_streams(
