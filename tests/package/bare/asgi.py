@@ -7,8 +7,6 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
 django.setup(set_prefix=False)
 
-from onloop.asgi.handler import EventLoopASGIHandler
-from onloop.asgi.lifespan import Lifespan
-from onloop.asgi.types import ProtocolRouter
+from onloop.asgi import EventLoopASGIHandler, Lifespan, ProtocolRouter
 
 application = ProtocolRouter(http=EventLoopASGIHandler(), lifespan=Lifespan())
