@@ -75,7 +75,7 @@ def test_headers() -> None:
     assert response.headers["X-Accel-Buffering"] == "no"
 
 
-async def test_next_event_is_asked_for_after_the_last_was_taken() -> None:
+async def test_next_event_is_requested_after_the_last_was_taken() -> None:
     source = Source()
     chunks = aiter(EventStreamResponse(source.events()))
     await let_others_run()

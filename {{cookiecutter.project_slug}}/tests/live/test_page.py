@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 
-def test_says_what_runs_here(client: Client) -> None:
+def test_page_shows_the_name_of_the_site(client: Client) -> None:
     response = client.get("/")
 
     assert response.status_code == 200
@@ -18,7 +18,7 @@ def test_says_what_runs_here(client: Client) -> None:
     assert f"<h1>{settings.SITE_NAME}</h1>" in page
 
 
-def test_leads_to_all_that_answers(client: Client) -> None:
+def test_page_links_to_the_endpoints(client: Client) -> None:
     page = client.get("/").content.decode()
 
     links = re.findall('<a href="([^"]+)"', page)
@@ -33,14 +33,14 @@ def test_leads_to_all_that_answers(client: Client) -> None:
     ]
 
 
-def test_offers_the_fan_out_of_the_settings(client: Client, settings: Settings) -> None:
+def test_page_has_the_fan_out_of_the_settings(client: Client, settings: Settings) -> None:
     settings.AGGREGATOR_FAN_OUT = 37
     settings.AGGREGATOR_MAX_FAN_OUT = 50
 
     assert b'min="1" max="50" value="37"' in client.get("/").content
 
 
-def test_escapes_the_name(client: Client, settings: Settings) -> None:
+def test_page_escapes_the_name(client: Client, settings: Settings) -> None:
     settings.SITE_NAME = "<b>&"
 
     assert b"<h1>&lt;b&gt;&amp;</h1>" in client.get("/").content
@@ -58,7 +58,7 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def test_needs_nothing_that_its_policy_forbids(client: Client) -> None:
+def test_page_needs_nothing_that_its_policy_forbids(client: Client) -> None:
     response = client.get("/")
 
     assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
@@ -70,7 +70,7 @@ def test_needs_nothing_that_its_policy_forbids(client: Client) -> None:
             assert str(attributes[name]).startswith(("/", "data:,"))
 
 
-def test_its_files_are_there(client: Client) -> None:
+def test_files_of_the_page_exist(client: Client) -> None:
     page = client.get("/").content.decode()
 
     files = re.findall('(?:src|href)="/static/([^"]+)"', page)
@@ -78,5 +78,5 @@ def test_its_files_are_there(client: Client) -> None:
     assert all(finders.find(file) for file in files)
 
 
-def test_is_only_read(client: Client) -> None:
+def test_page_is_read_only(client: Client) -> None:
     assert client.post("/").status_code == 405

@@ -37,7 +37,7 @@ def any_log(request: pytest.FixtureRequest) -> Log:
     "text",
     [None, "", "done", "7", "-1", "1-", "1-2-3", " 1-2", "1-2\n", "٣-٣", "1" * 21 + "-0", "a-b"],
 )
-def test_what_is_no_id_is_the_start(text: str | None) -> None:
+def test_text_that_is_not_an_id_is_the_start(text: str | None) -> None:
     assert position_of(text) == START
 
 

@@ -87,7 +87,7 @@ def data(events: list[Event]) -> list[str]:
     return [event.data for event in events]
 
 
-async def test_replay_then_what_is_new(any_hub: Hub) -> None:
+async def test_kept_events_then_new_ones(any_hub: Hub) -> None:
     assert not await any_hub.log.has("t")
     await any_hub.publish("t", Event("n", "1"), Event("n", "2"))
     assert await any_hub.log.has("t")
@@ -218,7 +218,7 @@ async def test_group_that_cannot_be_left_is_logged(
     assert caplog.messages == ["The group of t could not be left; it expires."]
 
 
-async def test_who_comes_while_the_last_one_leaves_is_woken(
+async def test_follower_joining_during_last_leave_is_woken(
     memory_hub: Hub, layer: InMemoryChannelLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     discard = layer.group_discard
@@ -249,7 +249,7 @@ async def own_hub(memory_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     return hub()
 
 
-async def test_what_piles_up_is_appended_at_once(own_hub: Hub, log: CountingLog) -> None:
+async def test_waiting_events_are_appended_together(own_hub: Hub, log: CountingLog) -> None:
     publisher = Publisher("t")
     await publisher.flush()
     log.open.clear()

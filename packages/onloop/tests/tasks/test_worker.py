@@ -82,7 +82,7 @@ async def test_jobs_run_together_up_to_the_bound(settings: Settings) -> None:
     assert not await Lease.objects.aexists()
 
 
-async def test_job_enqueued_here_is_run_at_once(settings: Settings) -> None:
+async def test_job_enqueued_here_runs_immediately(settings: Settings) -> None:
     """It does not wait for the next poll, nor is it looked for before it can be seen."""
     settings.JOBS_POLL_SECONDS = 3600.0
 
@@ -349,7 +349,7 @@ async def test_worker_that_never_had_a_database_stops(
     assert caplog.text.count("The worker cannot reach its jobs") == 1
 
 
-async def test_stop_puts_back_what_could_not_be_written(
+async def test_stop_requeues_jobs_whose_outcome_is_not_written(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, settings: Settings
 ) -> None:
     settings.JOBS_GRACE_SECONDS = 0.0

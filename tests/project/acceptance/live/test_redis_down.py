@@ -80,7 +80,7 @@ async def test_runs_are_unavailable_while_redis_is_down(
         await socket.hear_until("done")
 
 
-async def test_run_goes_on_when_redis_goes_down_and_its_followers_are_told_it_is_lost(
+async def test_run_survives_redis_going_down_and_is_lost_to_followers(
     url: str,
     own_redis: RedisServer,
     settings: Settings,

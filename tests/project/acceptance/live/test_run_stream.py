@@ -67,7 +67,7 @@ async def test_reconnecting_misses_nothing_and_repeats_nothing(
     assert parse(response.text) == events
 
 
-async def test_who_has_seen_the_end_is_asked_to_stay_away(server: str) -> None:
+async def test_finished_stream_answers_204_on_reconnect(server: str) -> None:
     response = await ask(server + path("0123456789abcdef"), **{"Last-Event-ID": "done"})
     assert (response.status_code, response.content) == (204, b"")
 
@@ -99,7 +99,7 @@ async def test_cancelled_run_ends_the_stream(server: str, settings: Settings) ->
     assert end["data"] == {"message": "The run was cancelled."}
 
 
-async def test_run_whose_server_has_died_is_not_waited_for_without_end(
+async def test_run_of_a_dead_server_is_reported_lost(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_runs, "MARGIN_SECONDS", 0.0)
@@ -114,7 +114,7 @@ async def test_run_whose_server_has_died_is_not_waited_for_without_end(
     assert json.loads(lost.data)["message"] == "The run has reported nothing for 0.05 s."
 
 
-async def test_others_are_spared_a_long_response(server: str, settings: Settings) -> None:
+async def test_followers_get_no_long_response(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         await call.reply(b'"%b"' % (b"x" * shared_runs.MAX_DATA))
 

@@ -46,7 +46,7 @@ class Upstream:
             self.all_ended.set()
 
 
-async def test_answers_are_finished_and_streams_and_sockets_are_told() -> None:
+async def test_stop_finishes_answers_and_ends_streams_and_sockets() -> None:
     held = Upstream(cut_off=STREAMS + BUSY_SOCKETS, finished=AGGREGATIONS)
     limits = httpx.Limits(max_connections=None)
     async with (
