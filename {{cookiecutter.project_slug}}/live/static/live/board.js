@@ -1,4 +1,4 @@
-// Draws a run: progress, the slowest call against all, and one bar per call. Positions and lengths are custom
+// Draws a run: progress, the slowest call next to the total time, and one bar per call. Positions and lengths are custom
 // properties, set here; board.css turns them into boxes.
 
 const SPANS = [0.1, 0.2, 0.4, 0.8, 1, 1.2, 1.6, 2, 3, 4, 6, 8, 10, 12, 16, 20, 30, 40, 60, 120];
@@ -30,7 +30,7 @@ export class Board {
     this.changed(run.calls);
   }
 
-  /** Draw the calls that have changed their state. */
+  /** Draw the calls whose state has changed. */
   changed(calls) {
     for (const call of calls) this.#drawCall(call);
     const { finished, count, failures } = this.run;
@@ -42,7 +42,7 @@ export class Board {
     this.tick();
   }
 
-  /** Draw what changes with time alone. */
+  /** Draw the parts that change with time alone. */
   tick() {
     const { elapsed, slowest, stopped } = this.run;
     const span = SPANS.find((longest) => longest > elapsed) ?? elapsed;

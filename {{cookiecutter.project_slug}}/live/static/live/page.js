@@ -1,4 +1,4 @@
-// The page: a form that starts a run and stops it, and the board that shows it.
+// The page: a form that starts and stops a run, and the board that shows it.
 
 import { Board, seconds } from "./board.js";
 import { Run } from "./run.js";
@@ -22,7 +22,7 @@ form.addEventListener("submit", (event) => {
   const { value: transport, dataset: { url } } = form.querySelector("[name=transport]:checked");
   const count = form.elements.fan_out.valueAsNumber;
   const run = begin(count);
-  summary.textContent = `${calls(count)} on the way.`;
+  summary.textContent = `${calls(count)} in progress.`;
   show(run, transports[transport], `${url}?fan_out=${count}`);
 });
 
@@ -33,13 +33,13 @@ if (shared) {
   show(begin(0), transports.ws, `${url}?run=${encodeURIComponent(shared)}`);
 }
 
-/** Show a run while it goes on. One that was started elsewhere tells first how many calls it has. */
+/** Show a run as it happens. The first event of one that was started elsewhere has its number of calls. */
 async function show(run, transport, url) {
   const receive = (name, details) => {
     if (name === "start" && details.count !== run.count) {
       run.end();
       run = begin(details.count);
-      summary.textContent = `${calls(run.count)} on the way, started elsewhere.`;
+      summary.textContent = `${calls(run.count)} in progress, started elsewhere.`;
     }
     if (details.run) offer(details.run);
     board.changed(run.receive(name, details));
@@ -48,7 +48,7 @@ async function show(run, transport, url) {
   allow(false);
   try {
     await transport(url, receive, stop.signal);
-    summary.textContent = told(run);
+    summary.textContent = result(run);
   } catch (error) {
     board.changed(run.end());
     const finished = `${run.finished} of ${calls(run.count)} had finished.`;
@@ -76,9 +76,9 @@ function offer(id) {
   share.hidden = false;
 }
 
-function told({ count, failed, elapsed, slowest }) {
+function result({ count, failed, elapsed, slowest }) {
   const sentences = [`${calls(count)} in ${seconds(elapsed)}.`];
-  if (slowest === undefined) sentences.push("The JSON answer arrives at the end and has no per-call timings.");
+  if (slowest === undefined) sentences.push("The JSON response arrives at the end and has no per-call timings.");
   else if (count > 1) sentences.push(`The slowest took ${seconds(slowest)}.`);
   if (failed) sentences.push(`${failed} failed.`);
   return sentences.join(" ");

@@ -1,4 +1,4 @@
-// What is known of a run while its reports come in. Times are in seconds since its start.
+// The state of a run while its events arrive. Times are in seconds since its start.
 
 export class Run {
   #begun = performance.now();
@@ -16,7 +16,7 @@ export class Run {
     this.#begin(count);
   }
 
-  /** Take a report and return the calls that it changed. */
+  /** Apply an event and return the calls that it changed. */
   receive(name, details) {
     if (name === "start") return this.#start(details);
     if (name === "result") return this.#result(details);
@@ -24,7 +24,7 @@ export class Run {
     return this.end(details.elapsed);
   }
 
-  /** The run is over, or nobody follows it any longer. Return the calls that were not answered. */
+  /** End the run, or stop following it. Return the calls without a response. */
   end(elapsed = this.elapsed) {
     this.#elapsed = elapsed;
     const lost = this.calls.filter(({ state }) => state === "running" || state === "waiting");
@@ -43,12 +43,12 @@ export class Run {
     return this.#elapsed ?? (performance.now() - this.#begun) / 1000;
   }
 
-  /** Whether it ended before all calls had finished: what they would have taken is unknown. */
+  /** Whether it ended before all calls had finished, so that their total time is unknown. */
   get stopped() {
     return this.over && !this.#complete;
   }
 
-  /** The time of the slowest call that has finished; undefined without one, or where it is not sent. */
+  /** The time of the slowest call that has finished; undefined without one, or if times are not sent. */
   get slowest() {
     const times = this.calls.map(({ elapsed }) => elapsed).filter((elapsed) => elapsed !== undefined);
     return times.length ? Math.max(...times) : undefined;
@@ -61,7 +61,7 @@ export class Run {
     return this.calls;
   }
 
-  // Calls begin in the order of their index: each one that ends lets the next one begin.
+  // Calls begin in the order of their index: when one ends, the next begins.
   #begin(concurrency) {
     this.#next = concurrency;
     for (const call of this.calls.slice(0, concurrency)) {
@@ -73,7 +73,7 @@ export class Run {
     const call = this.calls[index];
     Object.assign(call, { state: ok ? "ok" : "failed", started, elapsed });
     this.#timed &&= elapsed !== undefined;
-    // Who joins a run late learns from its results when it began.
+    // A late follower computes from the results when the run began.
     if (this.#timed) this.#begun = Math.min(this.#begun, performance.now() - (started + elapsed) * 1000);
     if (!ok) {
       call.error = response.error;

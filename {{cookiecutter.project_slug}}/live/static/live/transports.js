@@ -1,7 +1,7 @@
-// How the reports of a run reach this page. A transport is a function (url, receive, signal): it
-// asks the URL, calls receive(name, details) for each report, and returns a promise. That is
+// The ways that the events of a run reach this page. A transport is a function (url, receive, signal):
+// it requests the URL, calls receive(name, details) for each event, and returns a promise. That is
 // fulfilled after `done`, and rejected with a sentence for people if the run cannot be followed.
-// The URL names the number of calls (`?fan_out=N`) or, over a WebSocket, a run that goes on (`?run=ID`).
+// The URL has the number of calls (`?fan_out=N`) or, over a WebSocket, the id of a run (`?run=ID`).
 
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
 function overEvents(url, receive, signal) {
@@ -18,8 +18,8 @@ function overEvents(url, receive, signal) {
       });
     }
     source.addEventListener("error", () => {
-      // CLOSED: the answer is no stream. Otherwise the browser is about to connect again, which
-      // would begin a new run; that is for the person to decide.
+      // CLOSED: the response is not a stream. Otherwise the browser is about to connect again and
+      // begin a new run; that is for the user to decide.
       const refused = source.readyState === EventSource.CLOSED;
       end(reject, new Error(refused ? "The server refused the stream." : "The connection was lost."));
     });
@@ -37,13 +37,13 @@ function overSocket(url, receive, signal) {
   address.search = "";
   return new Promise((fulfil, reject) => {
     const socket = new WebSocket(address);
-    const say = (message) => socket.send(JSON.stringify(message));
+    const send = (message) => socket.send(JSON.stringify(message));
     const end = (settle, value) => {
       socket.close();
       settle(value);
     };
     socket.addEventListener("open", () => {
-      say(run ? { type: "follow", run } : { type: "start", fan_out: Number(count) });
+      send(run ? { type: "follow", run } : { type: "start", fan_out: Number(count) });
     });
     socket.addEventListener("message", (event) => {
       const { type, ...details } = JSON.parse(event.data);
@@ -54,16 +54,16 @@ function overSocket(url, receive, signal) {
     });
     socket.addEventListener("close", ({ code }) => {
       const stopping = STOPPING.includes(code);
-      reject(new Error(stopping ? "The server is being stopped." : "The connection was lost."));
+      reject(new Error(stopping ? "The server is stopping." : "The connection was lost."));
     });
     signal.addEventListener("abort", () => {
-      if (socket.readyState === WebSocket.OPEN) say({ type: "cancel" });
+      if (socket.readyState === WebSocket.OPEN) send({ type: "cancel" });
       end(reject, signal.reason);
     }, { once: true });
   });
 }
 
-// The one JSON answer says what became of each call, but not when, nor what they took in all.
+// The JSON response has the outcome of each call, but no times.
 async function overJSON(url, receive, signal) {
   const begun = performance.now();
   const answer = await fetchJSON(url, signal);
@@ -83,7 +83,7 @@ async function fetchJSON(url, signal) {
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     const cut = error instanceof SyntaxError;
-    throw new Error(cut ? "The answer is no JSON." : "The connection was lost.", { cause: error });
+    throw new Error(cut ? "The response is not JSON." : "The connection was lost.", { cause: error });
   }
 }
 
