@@ -199,7 +199,7 @@ class Worker:
             logger.error("The end of a job was not handled", exc_info=error)
 
     def _enqueued(self, **named: Any) -> None:
-        """Look at once for a job of this process, when it is there to be seen."""
+        """Wake for a job that this process has enqueued, once its transaction is committed."""
         transaction.on_commit(lambda: self._loop.call_soon_threadsafe(self._wake.set))
 
 
