@@ -5,6 +5,7 @@ import pytest
 from django.test import AsyncClient
 from pytest_django import Settings
 
+from live import shared_runs
 from onloop.testing import Call, Upstream, barrier
 from tests.live.clients import connected, parse, read
 from tests.upstreams import Hanging, HeldBack, echo, task_id
@@ -130,6 +131,36 @@ async def test_reconnecting_misses_and_repeats_nothing(server: str, upstream: Up
     for seen, event in enumerate(events[:-1], start=1):
         rest = await read(server + run_path(run), **{"Last-Event-ID": event["id"]})
         assert rest == events[seen:]
+
+
+async def test_followers_get_no_long_response(server: str, upstream: Upstream) -> None:
+    async def answer(call: Call) -> None:
+        await call.reply(b'"%b"' % (b"x" * shared_runs.MAX_DATA))
+
+    upstream.answer = answer
+
+    async with connected(server) as socket:
+        run = await socket.start(1)
+        result, _ = await socket.receive_until("done")
+    _, shortened, _ = await read(server + run_path(run))
+
+    assert len(result["response"]) == shared_runs.MAX_DATA
+    assert shortened["data"]["ok"]
+    assert "response" not in shortened["data"]
+
+
+async def test_run_that_reports_nothing_any_more_is_lost(
+    server: str, upstream: Upstream, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_runs, "MARGIN_SECONDS", 0.0)
+    upstream.answer = Hanging(1)
+
+    async with connected(server) as socket:
+        run = await socket.start(1)
+        settings.AGGREGATOR_DEADLINE = 0.05
+        start, lost = await read(server + run_path(run))
+
+    assert (start["event"], lost["event"], lost["id"]) == ("start", "lost", "done")
 
 
 async def test_cancelled_run_ends_its_streams(server: str, upstream: Upstream) -> None:

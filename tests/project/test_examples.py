@@ -1,0 +1,34 @@
+"""The examples of docs/testing.md are tests that pass."""
+
+import re
+import shutil
+from pathlib import Path
+
+from tests.template import python, run
+
+IMPORTS = """
+from typing import Any
+
+import httpx
+import pytest
+from django_tasks_db.models import DBTaskResult
+
+from jobs.tasks import aggregate
+from tests.live.clients import connected
+from tests.upstreams import HeldBack, echo, echoes, task_id
+"""
+
+
+def test_examples_of_the_docs_pass(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    ignored = shutil.ignore_patterns(".venv", ".*_cache", ".coverage*", "*.sqlite3*")
+    shutil.copytree(project, copy, ignore=ignored)
+    page = (copy / "docs" / "testing.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (copy / "tests" / "test_examples.py").write_text("\n\n".join([IMPORTS.lstrip(), *examples]))
+
+    run(copy, str(python(project)), "-m", "ruff", "check", "tests/test_examples.py")
+    run(copy, str(python(project)), "-m", "mypy", "tests/test_examples.py")
+    output = run(copy, str(python(project)), "-m", "pytest", "tests/test_examples.py")
+
+    assert f"{len(examples)} passed" in output
