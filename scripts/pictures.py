@@ -23,10 +23,10 @@ from playwright.sync_api import expect, sync_playwright
 
 from scripts.terminal import Line, drawing
 from tests.browser.conftest import chromium
+from tests.browser.slow_upstream import slow_upstream
 from tests.browser.test_live_page import DESKTOP
-from tests.browser.upstream import slow_upstream
 from tests.browser.visit import Visit, states
-from tests.project.serving import booted
+from tests.project.servers import booted
 from tests.template import ENVIRONMENT, TEMPLATE, python
 
 DEMO = TEMPLATE / "build" / "demo" / "async_service"

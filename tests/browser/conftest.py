@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.services import absent
+from tests.machine import skip_or_fail
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -18,7 +18,7 @@ def chromium() -> str:
     """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        absent(f"No browser: none of {', '.join(NAMES)} is installed.")
+        skip_or_fail(f"No browser: none of {', '.join(NAMES)} is installed.")
     return path
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.upstream import SlowUpstream, slow_upstream
+from tests.browser.slow_upstream import SlowUpstream, slow_upstream
 from tests.browser.visit import Visit, states
-from tests.project.serving import booted
+from tests.project.servers import booted
 from tests.template import TEMPLATE, python
 
 SCREENSHOTS = TEMPLATE / "build" / "screenshots"

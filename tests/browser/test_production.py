@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.upstream import slow_upstream
+from tests.browser.slow_upstream import slow_upstream
 from tests.browser.visit import Visit, states
-from tests.project.serving import production
+from tests.project.servers import production
 from tests.template import python
 
 

@@ -29,9 +29,9 @@ class Visit:
         if request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"{request.failure} at {request.url}")
 
-    def complain_of_others(self, asked: str, url: str) -> None:
-        if not asked.startswith((url, "data:")):
-            self.complaints.append(f"asked {asked}")
+    def complain_of_others(self, requested: str, url: str) -> None:
+        if not requested.startswith((url, "data:")):
+            self.complaints.append(f"requested {requested}")
 
     def start(self, transport: str, calls: int) -> Page:
         self.page.get_by_label("Calls", exact=True).fill(str(calls))

@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from tests.deployment.container import Stage, build, missing
-from tests.services import absent
+from tests.machine import skip_or_fail
 from tests.template import render
 
 INDEX = os.environ.get("POETRY_PYPI_MIRROR_URL", "")
@@ -20,7 +20,7 @@ def image(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Stage:
     Without namespaces, tests are skipped, unless REQUIRE_SERVICES is set.
     """
     if lack := missing():
-        absent(lack)
+        skip_or_fail(lack)
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "image"
     built = folder / "image.pickle"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.deployment.container import instructions
-from tests.services import absent
+from tests.machine import skip_or_fail
 from tests.template import FOLDER, render, run
 
 TOOLS = Path(sys.executable).parent
@@ -104,7 +104,7 @@ def test_manifests_follow_the_schemas_of_kubernetes(
 def test_kustomize_builds_valid_manifests(rendered: Path, tmp_path: Path) -> None:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        absent("No kustomize: kubectl is not installed.")
+        skip_or_fail("No kustomize: kubectl is not installed.")
     built = run(rendered, kubectl, "kustomize", "deploy/kubernetes")
     (tmp_path / "built.yaml").write_text(built)
     validate = [str(TOOLS / "kubernetes-validate"), "--strict", "--kubernetes-version", KUBERNETES]

@@ -16,9 +16,9 @@ from pathlib import Path
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
-from tests.browser.upstream import slow_upstream
-from tests.project.serving import booted
-from tests.services import absent
+from tests.browser.slow_upstream import slow_upstream
+from tests.machine import skip_or_fail
+from tests.project.servers import booted
 from tests.template import FOLDER, python
 
 CADDYFILE = FOLDER / "deploy" / "Caddyfile"
@@ -34,7 +34,7 @@ def proxied(web: int, folder: Path, **variables: str) -> Iterator[int]:
     """
     caddy = shutil.which("caddy")
     if caddy is None:
-        absent("No reverse proxy: caddy is not installed.")
+        skip_or_fail("No reverse proxy: caddy is not installed.")
     text = CADDYFILE.read_text()
     for ours, theirs in (("name web\n", "name localhost\n"), ("port 8000\n", f"port {web}\n")):
         assert text.count(ours) == 1

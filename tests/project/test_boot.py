@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.project.serving import booted, get, production, upstream
+from tests.project.servers import booted, get, production, upstream
 from tests.template import python, render, run
 
 
@@ -38,7 +38,7 @@ def test_production_settings_serve_collected_files(project: Path, tmp_path: Path
 
 
 def test_prompts_act(project: Path, tmp_path: Path) -> None:
-    with upstream() as (upstream_url, asked):
+    with upstream() as (upstream_url, requested):
         name = "Zoë's <Café> 東京"
         url = f"{upstream_url}/slow?key=a%20b"
         answers = {
@@ -53,18 +53,18 @@ def test_prompts_act(project: Path, tmp_path: Path) -> None:
             _, home = get(served)
 
     paths = [f"/slow?key=a%20b&task_id={n}" for n in range(3)]
-    assert sorted(asked) == paths
-    assert json.loads(aggregated)["responses"] == [{"asked": path} for path in paths]
+    assert sorted(requested) == paths
+    assert json.loads(aggregated)["responses"] == [{"requested": path} for path in paths]
     assert "<h1>Zoë&#x27;s &lt;Café&gt; 東京</h1>" in home
 
 
 def test_environment_wins_over_prompts(project: Path) -> None:
-    with upstream() as (upstream_url, asked):
+    with upstream() as (upstream_url, requested):
         environment = {"AGGREGATOR_FAN_OUT": "2", "AGGREGATOR_UPSTREAM_URL": upstream_url}
         with booted(project, python(project), **environment) as served:
             get(f"{served}/async/api_aggregated/")
 
-    assert sorted(asked) == ["/?task_id=0", "/?task_id=1"]
+    assert sorted(requested) == ["/?task_id=0", "/?task_id=1"]
 
 
 def test_without_hooks_one_step_is_needed(project: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from tests.project.serving import get, get_when_listening
+from tests.project.servers import get, get_when_listening
 from tests.template import ENVIRONMENT, TEMPLATE
 
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.project.serving import get_when_listening
+from tests.project.servers import get_when_listening
 from tests.template import ENVIRONMENT, python
 
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 
-def absent(sentence: str) -> NoReturn:
+def skip_or_fail(sentence: str) -> NoReturn:
     """Skip the test because of what `sentence` says, or fail it where REQUIRE_SERVICES is set."""
     if os.environ.get("REQUIRE_SERVICES"):
         pytest.fail(sentence)

@@ -1,4 +1,4 @@
-"""Servers on free ports: the rendered project's, and an upstream that counts who asks."""
+"""Servers on free ports: the rendered project's, and an upstream that lists what was requested."""
 
 import http.client
 import json
@@ -70,31 +70,31 @@ def get_when_listening(url: str) -> tuple[int, str]:
             if not isinstance(error.reason, ConnectionRefusedError):
                 raise
             time.sleep(0.05)
-    raise AssertionError(f"Nobody listens at {url}.")
+    raise AssertionError(f"Nothing listens at {url}.")
 
 
 @contextmanager
 def upstream() -> Iterator[tuple[str, list[str]]]:
-    """Serve `{"asked": path}` to everybody; yield the URL and the list of paths that were asked."""
-    asked: list[str] = []
+    """Serve `{"requested": path}` to every request; yield the URL and the requested paths."""
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
-            body = json.dumps({"asked": self.path}).encode()
+            requested.append(self.path)
+            body = json.dumps({"requested": self.path}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
+            yield f"http://127.0.0.1:{server.server_port}", requested
         finally:
             server.shutdown()
             thread.join()

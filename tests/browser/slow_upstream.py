@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"{}")
 
     def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @contextmanager
