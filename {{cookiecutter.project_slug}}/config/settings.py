@@ -233,6 +233,8 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+# The mail server: `smtp+tls://user:password@host:587`, `smtp+ssl://` or `smtp://`;
+# `consolemail://` prints the mails.
 MAILERS = {"default": env.mailer("EMAIL_URL", "consolemail://" if DEBUG else "smtp://localhost")}
 
 
