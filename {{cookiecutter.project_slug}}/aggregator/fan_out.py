@@ -1,4 +1,4 @@
-"""How many calls an aggregation makes, where the request may choose."""
+"""The number of calls of an aggregation, where the request may choose it."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -19,8 +19,7 @@ type FanOutView = Callable[[HttpRequest, int], Coroutine[Any, Any, HttpResponseB
 def fan_out_from_query(view: FanOutView) -> View:
     """Pass the number in `?fan_out=N` to the view, or `settings.AGGREGATOR_FAN_OUT` without it.
 
-    A number that is not from 1 to `settings.AGGREGATOR_MAX_FAN_OUT` is answered with status 400 and
-    one sentence.
+    Any number not from 1 to `settings.AGGREGATOR_MAX_FAN_OUT` gets status 400 and one sentence.
     """
 
     @wraps(view)

@@ -40,7 +40,7 @@ def task_urls(url: str, count: int) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def ask_upstream(
+async def call_upstream(
     count: int, *, max_bytes: int | None = None
 ) -> AsyncIterator[AsyncIterator[Arrival[bytes]]]:
     """Call the upstream for `count` task ids, as the settings say; `gather` of the task ids.

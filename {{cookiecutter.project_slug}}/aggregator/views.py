@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from aggregator.fan_out import fan_out_from_query
-from aggregator.upstream import answer_json, ask_upstream
+from aggregator.upstream import answer_json, call_upstream
 from onloop.asgi import release_thread
 from onloop.http import Arrival, DeadlineExceededError, HTTPClientError
 from onloop.rate_limit import rate_limited
@@ -23,10 +23,10 @@ def sync_api(request: HttpRequest) -> JsonResponse:
 @rate_limited("AGGREGATOR_RATE_LIMIT")
 @fan_out_from_query
 async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
-    """Ask the upstream once per task id, all at the same time, and answer with all it said."""
+    """Call the upstream once per task id, concurrently, and return all its answers."""
     release_thread()  # Middleware may have used the database: nothing is held while we wait.
     start = time.perf_counter()
-    async with ask_upstream(fan_out) as arrivals:
+    async with call_upstream(fan_out) as arrivals:
         arrived = sorted([arrival async for arrival in arrivals], key=attrgetter("index"))
     elapsed = time.perf_counter() - start
 
@@ -44,7 +44,7 @@ async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
 
 
 def _server_timing(start: float, arrived: Collection[Arrival[bytes]]) -> str:
-    """Return what browsers show of the time spent, in milliseconds: https://w3c.github.io/server-timing/"""
+    """Return the time spent in milliseconds, as browsers show it: https://w3c.github.io/server-timing/"""
     total = (time.perf_counter() - start) * 1000
     slowest = max(arrival.elapsed for arrival in arrived) * 1000
     return f'total;dur={total:.1f}, upstream;dur={slowest:.1f};desc="slowest call"'

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.tasks import task
 
-from aggregator.upstream import Outcome, ask_upstream, outcome_json
+from aggregator.upstream import Outcome, call_upstream, outcome_json
 from onloop.http import BadResponseError, HTTPClientError
 
 
@@ -22,7 +22,7 @@ async def aggregate(fan_out: int) -> dict[str, object]:
         HTTPClientError: every call failed; the error is that of the first.
     """
     start = time.perf_counter()
-    async with ask_upstream(fan_out, max_bytes=settings.JOBS_MAX_RESULT_BYTES) as arrivals:
+    async with call_upstream(fan_out, max_bytes=settings.JOBS_MAX_RESULT_BYTES) as arrivals:
         outcomes = {arrival.index: arrival.outcome async for arrival in arrivals}
     elapsed = time.perf_counter() - start
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 from django.conf import settings
 
-from aggregator.upstream import ask_upstream, outcome_json
+from aggregator.upstream import call_upstream, outcome_json
 from onloop.event import Event
 from onloop.json_text import json_object
 
@@ -24,7 +24,7 @@ async def perform_run(count: int) -> AsyncGenerator[Event]:
     succeeded = 0
     slowest = 0.0
     yield event("start", count=count, concurrency=min(count, settings.AGGREGATOR_CONCURRENCY))
-    async with ask_upstream(count) as arrivals:
+    async with call_upstream(count) as arrivals:
         async for arrival in arrivals:
             ok = isinstance(arrival.outcome, bytes)
             succeeded += ok

@@ -1,8 +1,8 @@
-"""How often one client may ask: so many requests at once, and then one as each comes back.
+"""Per-client rate limits: a burst, refilled at a constant rate.
 
-With `REDIS_URL` all processes count together in Redis, else each process for itself. The count is
-the generic cell rate algorithm: one number for each client, the time at which it has all its
-requests back. https://brandur.org/rate-limiting#gcra
+With `REDIS_URL` all processes count together in Redis, otherwise each one for itself. This is the
+generic cell rate algorithm: it keeps one number for each client, the time at which its burst is
+full again. https://brandur.org/rate-limiting#gcra
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ MOST_CLIENTS = 50_000
 REDIS_PAUSE_SECONDS = 5.0
 
 type Rate = tuple[int, int]
-"""Requests, and the seconds in which they all come back."""
+"""Requests, and the seconds in which all of them are refilled."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 def rate_limited[**P](setting: str) -> Callable[[View[P]], View[P]]:
     """Limit each client to the `Rate` that the setting of this name holds; None is no limit.
 
-    The views that name one setting share its count. What is too much is answered with status 429
-    and `Retry-After` in seconds (RFC 6585), and does not count.
+    The views that name one setting share its count. Further requests get status 429 and
+    `Retry-After` in seconds (RFC 6585), and do not count.
     """
 
     def decorate(view: View[P]) -> View[P]:
@@ -53,13 +53,13 @@ def rate_limited[**P](setting: str) -> Callable[[View[P]], View[P]]:
 
 
 class RateLimitedError(Exception):
-    """A client has asked too often, and may ask again in so many ``seconds``."""
+    """A client has made too many requests, and may try again in so many `seconds`."""
 
     type = "rate_limited"
 
     def __init__(self, rate: Rate, seconds: int) -> None:
         super().__init__(
-            f"One client may ask {rate[0]} times in {rate[1]} s. Ask again in {seconds} s."
+            f"One client may make {rate[0]} requests in {rate[1]} s. Try again in {seconds} s."
         )
         self.seconds = seconds
 
@@ -76,9 +76,9 @@ async def count_request(setting: str, address: str) -> None:
 
 
 def client_at(address: str) -> str:
-    """Return who asks: an IPv4 address, or the /64 of an IPv6 address, which is one subscriber's.
+    """Return the client: an IPv4 address, or the /64 of an IPv6 address, which is one subscriber's.
 
-    The address is the one that uvicorn sees, or that a proxy in FORWARDED_ALLOW_IPS names. Clients
+    The address is the one that uvicorn sees, or a proxy in `FORWARDED_ALLOW_IPS` names. Clients
     without one, as on a Unix socket, are one client.
     """
     try:
@@ -93,32 +93,32 @@ def client_at(address: str) -> str:
 
 
 async def count(name: str, client: str, rate: Rate) -> float:
-    """Count one request and return 0, or do not and return the seconds to wait for the next.
+    """Count one request and return 0, or refuse it and return the seconds to wait.
 
-    While Redis is away, each process counts for itself.
+    While Redis is down, each process counts for itself.
     """
-    global _redis_away_until
+    global _redis_down_until
     key = f"rate_limit:{name}:{client}"
-    if settings.REDIS_URL and monotonic() >= _redis_away_until:
+    if settings.REDIS_URL and monotonic() >= _redis_down_until:
         from redis import RedisError
 
         try:
             return await _count_in_redis(key, rate)
         except RedisError as error:
-            _redis_away_until = monotonic() + REDIS_PAUSE_SECONDS
+            _redis_down_until = monotonic() + REDIS_PAUSE_SECONDS
             logger.warning(
-                "Redis cannot be reached: for %g s, this process limits its clients by itself. %s",
+                "Redis is unreachable: for %g s, this process limits its clients by itself. %s",
                 REDIS_PAUSE_SECONDS,
                 error,
             )
     return _count_here(key, rate)
 
 
-# In microseconds, which are whole numbers in Python and exact ones in Redis. A client has all its
-# requests back at `full`; it is known until then.
+# In microseconds, which are integers in Python and exact in Redis. The burst of a client is full
+# again at `full`; the client is remembered until then.
 
-_full: dict[str, int] = {}  # Those who have asked of late are last.
-_redis_away_until = 0.0
+_full: dict[str, int] = {}  # Most recent client last.
+_redis_down_until = 0.0
 
 
 def _count_here(key: str, rate: Rate) -> float:
@@ -155,7 +155,7 @@ async def _count_in_redis(key: str, rate: Rate) -> float:
 
 
 def _interval_and_burst(rate: Rate) -> tuple[int, int]:
-    """Return the microseconds in which one request comes back, and in which all of them do."""
+    """Return the microseconds in which one request is refilled, and in which all of them are."""
     requests, seconds = rate
     interval = seconds * 1_000_000 // requests
     return interval, interval * requests

@@ -1,7 +1,7 @@
-"""The Redis that processes share, asked on the event loop.
+"""The Redis that processes share, called on the event loop.
 
-Only the Redis of ``settings.REDIS_URL`` is meant here, and only short questions: one that is not
-answered within a second fails, so that a request never waits long for a Redis that is away.
+This is the Redis of `settings.REDIS_URL`, for short commands only: one without a reply within a
+second fails, so that a request never waits long for a Redis that is down.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RETRY_AFTER_SECONDS = 5
 
 UNAVAILABLE = {
     "type": "unavailable",
-    "message": f"A part of this service is down. Try again in {RETRY_AFTER_SECONDS} s.",
+    "message": f"A dependency of this service is down. Try again in {RETRY_AFTER_SECONDS} s.",
 }
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ async def _open_client() -> AsyncIterator[Redis]:
         timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         socket_timeout=TIMEOUT_SECONDS,
-        # Once more, at once: a connection that was kept may be lost though Redis is there.
+        # One immediate retry: a kept connection may be lost while Redis is up.
         retry=Retry(NoBackoff(), 1),
     )
     client = Redis.from_pool(pool)
@@ -70,15 +70,15 @@ def shared_redis() -> AbstractAsyncContextManager[None]:
 def redis_client() -> AbstractAsyncContextManager[Redis]:
     """A block with the client of the running event loop, or, without a lifespan, one of its own.
 
-    Its methods raise ``redis.RedisError`` where Redis is away, or does not answer in time.
+    Its methods raise `redis.RedisError` where Redis is down, or does not reply in time.
     """
     return _clients.client()
 
 
 def redis_errors() -> tuple[type[Exception], ...]:
-    """Return what is raised where Redis is down or silent, for an `except`; () without a Redis.
+    """Return the errors of a Redis that is down or silent, for an `except`; () without a Redis.
 
-    What Redis answers with an error is a defect, and none of these.
+    An error that Redis itself replies with is a defect, and not among them.
     """
     if not settings.REDIS_URL:
         return ()

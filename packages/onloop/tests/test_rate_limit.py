@@ -90,7 +90,7 @@ async def test_too_much_is_refused_in_one_sentence_until_a_request_is_back() -> 
     assert answers[0].text == "hello ada"
     seconds = int(answers[5].headers["retry-after"])
     assert 710 < seconds <= 720
-    message = f"One client may ask 5 times in 3600 s. Ask again in {seconds} s."
+    message = f"One client may make 5 requests in 3600 s. Try again in {seconds} s."
     assert answers[5].json() == {"error": {"type": "rate_limited", "message": message}}
 
 
@@ -159,7 +159,7 @@ async def test_redis_that_is_silent_holds_up_no_request(
         settings.REDIS_URL = proxy.url
         async with shared_redis():
             assert await count("name", "ada", (3, 3600)) == 0
-    assert "Redis cannot be reached" in caplog.text
+    assert "Redis is unreachable" in caplog.text
 
 
 async def test_redis_that_is_away_is_left_alone_for_a_while(
@@ -168,7 +168,7 @@ async def test_redis_that_is_away_is_left_alone_for_a_while(
     settings.REDIS_URL = f"redis://127.0.0.1:{closed_port()}/0"
     for _ in range(3):
         assert await count("name", "ada", (3, 3600)) == 0
-    assert caplog.text.count("Redis cannot be reached") == 1
+    assert caplog.text.count("Redis is unreachable") == 1
 
 
 async def test_each_process_counts_for_itself_while_redis_is_away() -> None:
@@ -180,7 +180,7 @@ async def test_each_process_counts_for_itself_while_redis_is_away() -> None:
         _, log = await asyncio.to_thread(server.communicate)
 
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
-    assert "Redis cannot be reached: for 5 s, this process limits its clients by itself." in log
+    assert "Redis is unreachable: for 5 s, this process limits its clients by itself." in log
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class Breaker:
             self._learn(failed=False)
         elif isinstance(error, HTTPClientError) and error.blames_server is not None:
             self._learn(failed=error.blames_server)
-        elif self.state is State.HALF_OPEN:  # The next call probes.
+        elif self.state is State.HALF_OPEN:  # The next call is the probe.
             self._enter(State.OPEN)
 
     def _probe(self) -> None:

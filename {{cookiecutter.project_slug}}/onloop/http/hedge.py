@@ -16,32 +16,35 @@ PERCENTILE = 95
 EXTRA_CALLS = 0.05
 BURST = 10
 WINDOW = 500
-RECKONED_EVERY = 50
+RECOMPUTED_EVERY = 50
 
 
 class Hedge:
-    """The calls to one server, hedged after the 95th percentile of how long they took of late.
+    """The calls to one server, hedged after the 95th percentile of their recent durations.
 
-    The percentile is reckoned anew after every 50 answers, from the last 500. At most 5 % of the
+    The percentile is recomputed after every 50 responses, from the last 500. At most 5 % of the
     calls get a second copy.
     """
 
     def __init__(self) -> None:
-        self.delay: float | None = None  # Seconds; None until there are enough answers.
+        self.delay: float | None = None  # Seconds; None until there are enough responses.
         self.budget = Budget(EXTRA_CALLS, BURST, full=False)
         self._durations: deque[float] = deque(maxlen=WINDOW)
-        self._answers = 0
+        self._responses = 0
 
     async def call[T](self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what ``call()`` or its second copy returns, whichever is first.
+        """Return what `call()` or its second copy returns, whichever is first.
 
-        A copy that fails waits for the other; the error of the first copy is raised when both fail.
+        A copy that fails waits for the other.
+
+        Raises:
+            HTTPClientError: both have failed; the error is that of the first copy.
         """
         self.budget.deposit()
         start = perf_counter()
         result = await (call() if self.delay is None else self._race(call, self.delay))
-        # Of a call that its second copy has won, this is less than it would have taken, but more
-        # than the percentile; so the percentile is not moved by it.
+        # Where the second copy wins, this is less than the first would have taken, but more than
+        # the percentile; so it does not move the percentile.
         self._learn(perf_counter() - start)
         return result
 
@@ -59,8 +62,8 @@ class Hedge:
 
     def _learn(self, duration: float) -> None:
         self._durations.append(duration)
-        self._answers += 1
-        if self._answers % RECKONED_EVERY == 0:
+        self._responses += 1
+        if self._responses % RECOMPUTED_EVERY == 0:
             durations = sorted(self._durations)
             self.delay = durations[ceil(len(durations) * PERCENTILE / 100) - 1]
 

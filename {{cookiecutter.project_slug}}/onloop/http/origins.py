@@ -1,4 +1,4 @@
-"""The servers that are called: what is known of each, and how a call survives its failures.
+"""The servers that are called: the state of each, and calls that survive its failures.
 
 The place to start where an app calls another server::
 
@@ -6,7 +6,7 @@ The place to start where an app calls another server::
     async with http_client() as client:
         body = await origin.get(client, url, timeout=10.0, max_bytes=1_048_576, until=until)
 
-What is known is shared by all requests of the process, and lost with it.
+The state is shared by all requests of the process, and lost with it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -52,11 +52,15 @@ class Origin:
         until: float,
         quota: BodyQuota | None = None,
     ) -> bytes:
-        """Return what ``client.get`` returns: retried, hedged, and behind the circuit breaker.
+        """Return what `client.get` returns: retried, hedged, and behind the circuit breaker.
 
-        Each attempt takes ``timeout`` seconds at most; no retry begins after ``until``, in the time
-        of the event loop. The breaker learns once, from the outcome, however many attempts it took.
-        Raises what ``client.get`` raises, and ``CircuitOpenError``.
+        Each attempt takes at most `timeout` seconds; no retry starts after `until`, in the time of
+        the event loop. The breaker counts the call once, by its outcome, whatever the number of
+        attempts.
+
+        Raises:
+            CircuitOpenError: the server is being skipped.
+            HTTPClientError: any other failure of `client.get`.
         """
         with self.breaker.call() as period:
             send = partial(client.get, url, timeout=timeout, max_bytes=max_bytes, quota=quota)
@@ -87,7 +91,7 @@ _origins: dict[str, Origin] = {}
 
 
 def origin_of(url: str) -> Origin:
-    """Return the one server that ``url`` is on."""
+    """Return the one server that `url` is on."""
     parts = urlsplit(url)
     name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     if name not in _origins:
@@ -96,7 +100,7 @@ def origin_of(url: str) -> Origin:
 
 
 def origins() -> Mapping[str, Origin]:
-    """Return the servers that were called so far, by name."""
+    """Return the servers called so far, by name."""
     return _origins
 
 

@@ -1,4 +1,4 @@
-"""A call that may be repeated, repeated a little later where that may help."""
+"""Retries: a call that fails for a passing reason is repeated a little later."""
 
 import asyncio
 from asyncio import sleep
@@ -18,14 +18,15 @@ LONGEST_BACK_OFF = 5.0
 async def retried[T](
     call: Callable[[], Awaitable[T]], *, retries: int, budget: Budget, until: float
 ) -> T:
-    """Await ``call()``, and again, ``retries`` times at most, where it fails for a passing reason.
+    """Await `call()`, and repeat it at most `retries` times where it fails for a passing reason.
 
     Before each retry there is an exponential back-off with full jitter, so that clients that
-    failed together do not come back together; and before it the time that the server asks for by
-    ``Retry-After``. No retry is begun that could not start before ``until``, in the time of the
-    event loop, nor beyond the ``budget``. Raises the error of the last call that was made.
+    failed together do not return together, after the time that the server requests by
+    `Retry-After`. No retry starts after `until`, in the time of the event loop, nor beyond the
+    `budget`. https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    Raises:
+        HTTPClientError: the error of the last call that was made.
     """
     budget.deposit()
     reason: HTTPClientError | None = None
@@ -40,7 +41,7 @@ async def retried[T](
             if attempt == retries or not error.passing:
                 raise
             pause = uniform(0, min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**attempt))  # noqa: S311
-            pause += seconds_asked_for(error)
+            pause += _requested_pause(error)
             if asyncio.get_running_loop().time() + pause >= until or not budget.withdraw():
                 raise
             reason = error
@@ -48,8 +49,8 @@ async def retried[T](
         attempt += 1
 
 
-def seconds_asked_for(error: HTTPClientError) -> float:
-    """Return how long ``Retry-After`` asks to wait; 0 where it says nothing that can be read."""
+def _requested_pause(error: HTTPClientError) -> float:
+    """Return the seconds to wait by `Retry-After`; 0 where it is missing or unreadable."""
     text = getattr(error, "retry_after", None) or ""
     if text.isascii() and text.isdigit():
         return float(text)

@@ -29,5 +29,5 @@ async def test_jobs_are_unavailable(method: str, path: str) -> None:
     assert response.headers["Retry-After"] == "5"
     assert response.json()["error"] == {
         "type": "unavailable",
-        "message": "A part of this service is down. Try again in 5 s.",
+        "message": "A dependency of this service is down. Try again in 5 s.",
     }

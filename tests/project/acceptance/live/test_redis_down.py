@@ -20,7 +20,7 @@ from tests.acceptance.upstreams import HeldBack, echo
 
 UNAVAILABLE = {
     "type": "unavailable",
-    "message": "A part of this service is down. Try again in 5 s.",
+    "message": "A dependency of this service is down. Try again in 5 s.",
 }
 
 
