@@ -11,7 +11,7 @@ from django.db import models
 
 
 class Note(models.Model):
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True)
     text = models.TextField()
 
     class Meta:
@@ -27,8 +27,7 @@ from notes.models import Note
 
 
 async def write(request: HttpRequest) -> JsonResponse:
-    user = await request.auser()
-    note = await Note.objects.acreate(author_id=user.pk, text=request.POST["text"])
+    note = await Note.objects.acreate(text=request.POST["text"])
     return JsonResponse({"id": note.pk})
 """
 TESTS = """
@@ -39,9 +38,7 @@ from notes.models import Note
 
 
 @pytest.mark.django_db
-async def test_note_is_written(async_client, django_user_model):
-    await async_client.aforce_login(await django_user_model.objects.acreate(username="ada"))
-
+async def test_note_is_written(async_client):
     response = await async_client.post("/notes/", {"text": "Buy milk"})
 
     assert response.status_code == 200
@@ -63,7 +60,7 @@ def test_first_app_passes_the_checks(project: Path, tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns(".venv", ".*_cache", ".coverage*", "*.sqlite3*")
     shutil.copytree(project, copy, ignore=ignored)
     manage = [str(python(project)), "manage.py"]
-    production = {"SECRET_KEY": "k" * 49 + "5", "ALLOWED_HOSTS": "a", "ENV_FILE": "/dev/null"}
+    production = {"SECRET_KEY": "abcdefghij" * 5, "ALLOWED_HOSTS": "a", "ENV_FILE": "/dev/null"}
 
     run(copy, *manage, "startapp", "untouched")
     run(copy, *manage, "startapp", "notes")
