@@ -43,9 +43,10 @@ def runs_command_of(app: str, text: str) -> bool:
 
 def markdown_without(app: str, text: str) -> str:
     """Return a page without the app's sections, its line of the map, and lines that link to it."""
-    for level in range(2, 5):
-        hashes = "#" * level
-        text = without_section(f"{hashes} {app.capitalize()}", rf"#{{2,{level}}} ", text)
+    headings = ["## ", "### ", "#### "]
+    for level, hashes in enumerate(headings, 1):
+        upper = "|".join(headings[:level])
+        text = without_section(f"{hashes}{app.capitalize()}", f"(?:{upper})", text)
     return without_lines(rf"{app}/ .*|[-|] .*[(/]{app}\.md[)#].*", text)
 
 
