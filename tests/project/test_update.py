@@ -29,6 +29,13 @@ class Cruft:
         return run(project, BIN / "cruft", *command)
 
 
+class Cookiecutter(Cruft):
+    """Cookiecutter, whose projects cruft updates."""
+
+    def create(self, template: Path, project: Path) -> None:
+        run(project.parent, BIN / "cookiecutter", "--no-input", template)
+
+
 class Copier:
     """copier, with the commands that the README names."""
 
@@ -149,7 +156,9 @@ def test_change_of_the_same_line_becomes_a_conflict(
     assert not list(created.rglob("*.rej"))
 
 
-@pytest.mark.parametrize("tool", [Cruft()], indirect=True, ids=["cruft"])
+@pytest.mark.parametrize(
+    "tool", [Cruft(), Cookiecutter()], indirect=True, ids=["cruft", "cookiecutter"]
+)
 def test_project_without_changes_of_its_own_does_not_differ(
     tool: Cruft, template: Path, created: Path
 ) -> None:
