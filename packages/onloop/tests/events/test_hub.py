@@ -25,6 +25,7 @@ class CountingLog(ProcessLog):
         self.reads = 0
         self.appends: list[int] = []
         self.failures = 0
+        self.failure: type[Exception] = ConnectionError
         self.open = asyncio.Event()
         self.open.set()
 
@@ -42,7 +43,7 @@ class CountingLog(ProcessLog):
     def fail(self) -> None:
         if self.failures:
             self.failures -= 1
-            raise ConnectionError
+            raise self.failure
 
 
 @pytest.fixture
@@ -183,6 +184,16 @@ async def test_log_that_fails_is_read_again(
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_outage_is_logged_in_one_line(
+    memory_hub: Hub, log: CountingLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    await memory_hub.publish("t", Event("n", "1"))
+    log.failures, log.failure = 2, TimeoutError
+    assert data(await take(memory_hub, "t", 1)) == ["1"]
+    assert caplog.messages == ["Redis is down: no answer within 5 s"]
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_layer_that_fails_is_read_again(
     memory_hub: Hub,
     layer: InMemoryChannelLayer,
@@ -240,6 +251,18 @@ async def test_follower_joining_during_last_leave_is_woken(
         await until(lambda: bool(layer.groups))
         await memory_hub.publish("t", Event("n", "2"))
         assert (await anext(events)).data == "2"
+
+
+@pytest.mark.parametrize(
+    ("redis_url", "log_class"), [("", ProcessLog), ("redis://cache.example", RedisLog)]
+)
+async def test_hub_is_in_redis_where_there_is_one(
+    settings: Settings, redis_url: str, log_class: type
+) -> None:
+    settings.REDIS_URL = redis_url
+
+    assert type(hub().log) is log_class
+    assert hub() is hub()
 
 
 @pytest.fixture
