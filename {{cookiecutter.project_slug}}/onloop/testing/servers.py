@@ -32,6 +32,10 @@ class _Server(uvicorn.Server):
         finally:
             self.start_ended.set()
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        with contextlib.suppress(SystemExit):  # Meant for a process whose application fails.
+            super().run(sockets)
+
 
 @contextlib.contextmanager
 def serve_app(app: Any, **options: Any) -> Iterator[str]:
@@ -75,13 +79,12 @@ def serve_process(
             stderr=subprocess.PIPE,
             text=True,
         )
-    try:
-        yield server, url
-    finally:
-        server.terminate()
-        server.wait()
-        if server.stderr:
-            server.stderr.close()
+    with server:
+        try:
+            yield server, url
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def fetch(url: str) -> httpx.Response:
