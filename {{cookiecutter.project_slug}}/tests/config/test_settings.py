@@ -229,10 +229,9 @@ def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.M
     "command",
     [
         ["manage.py", "check"],
-        ["manage.py", "runserver"],
         ["-m", "onloop.server", "config.asgi:application", "--port", "0"],
     ],
-    ids=["check", "runserver", "server"],
+    ids=["check", "server"],
 )
 def test_bad_value_stops_the_start_with_one_sentence(command: list[str]) -> None:
     environment = os.environ | {"PORT": "many"}
