@@ -6,6 +6,7 @@ are copied as they are, and the hooks are written down once.
 
 import json
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -54,4 +55,6 @@ def differing_files(rendered: Path, project: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    # copier prints the next command: the hook knows no other folder than the slug.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     render(json.loads(sys.argv[1]), Path.cwd(), overwrite=sys.argv[2] == "overwrite")

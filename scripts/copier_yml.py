@@ -26,6 +26,9 @@ def copier_yml() -> str:
     settings = {
         "_min_copier_version": "9.5.0",
         "_subdirectory": "copier",
+        "_message_after_copy": (
+            "Your project is ready. Start it with: cd {{ _copier_conf.dst_path }} && make run"
+        ),
         "_jinja_extensions": ["cookiecutter.extensions.SlugifyExtension"],
         "_tasks": [
             [

@@ -37,6 +37,8 @@ def test_copier_renders_the_same_project(tmp_path: Path) -> None:
     rendered = render(tmp_path / "cookiecutter", **answers)
 
     assert copied.status == 0, copied.output
+    assert copied.output.count("Your project is ready.") == 1
+    assert f"Start it with: cd {copied.project} && make run\n" in copied.output
     files = without_secret(files_of(copied.project))
     state = files.pop(".copier-answers.yml").decode()
     assert "project_slug: zoe_s_cafe_dong_jing_o_service\n" in state
