@@ -20,7 +20,7 @@ def test_alternative_texts_have_the_numbers_of_the_pictures() -> None:
 
 
 def test_links_lead_to_files() -> None:
-    for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md", "SECURITY.md", "CODE_OF_CONDUCT.md"):
+    for name in sorted(path.name for path in TEMPLATE.glob("*.md")):
         links = re.findall(r'(?:\]\(|src(?:set)?=")([^)"#:]+)[)"#]', (TEMPLATE / name).read_text())
         assert [link for link in links if not (TEMPLATE / link).exists()] == []
 
