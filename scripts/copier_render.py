@@ -28,7 +28,12 @@ def render(answers: dict[str, str], project: Path, *, overwrite: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             rendered = Path(
-                cookiecutter(str(TEMPLATE), no_input=True, extra_context=answers, output_dir=folder)
+                cookiecutter(
+                    str(TEMPLATE),
+                    no_input=True,
+                    extra_context={name: verbatim(answer) for name, answer in answers.items()},
+                    output_dir=folder,
+                )
             )
         except CookiecutterException:
             sys.exit(1)
@@ -41,6 +46,11 @@ def render(answers: dict[str, str], project: Path, *, overwrite: bool) -> None:
                 " use another folder, or --overwrite."
             )
         shutil.copytree(rendered, project, dirs_exist_ok=True)
+
+
+def verbatim(answer: str) -> str:
+    """Return Jinja that renders to the answer: Cookiecutter renders answers without prompts."""
+    return f"{{{{ {json.dumps(answer, ensure_ascii=False)} }}}}" if "{" in answer else answer
 
 
 def differing_files(rendered: Path, project: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from scripts.copier_yml import COPIER_YML, copier_yml
@@ -46,6 +47,16 @@ def test_copier_renders_the_same_project(tmp_path: Path) -> None:
     expected = without_secret(files_of(rendered.project))
     expected.pop(".cruft.json")
     assert files == expected
+
+
+def test_jinja_in_an_answer_is_text(tmp_path: Path) -> None:
+    text = '{{ 1 + 1 }} {% 🚀 "quoted" \\n'
+
+    copied = copy(tmp_path / "project", description=text)
+
+    assert copied.status == 0, copied.output
+    pyproject = (copied.project / "pyproject.toml").read_text(encoding="utf-8")
+    assert tomllib.loads(pyproject)["project"]["description"] == text
 
 
 def test_copier_leaves_nothing_after_a_bad_answer(tmp_path: Path) -> None:
