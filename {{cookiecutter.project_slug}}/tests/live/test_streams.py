@@ -153,10 +153,11 @@ async def test_run_that_reports_nothing_any_more_is_lost(
     server: str, upstream: Upstream, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_runs, "MARGIN_SECONDS", 0.0)
-    upstream.answer = Hanging(1)
+    hanging = upstream.answer = Hanging(1)
 
     async with connected(server) as socket:
         run = await socket.start(1)
+        await hanging.all_in.wait()
         settings.AGGREGATOR_DEADLINE = 0.05
         start, lost = await read(server + run_path(run))
 
