@@ -4,11 +4,10 @@ from collections.abc import Callable
 from functools import wraps
 
 from asgiref.sync import sync_to_async
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_not_required, login_required
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
-from django.contrib.messages.views import SuccessMessageMixin
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -26,11 +25,15 @@ async def account(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/account.html", {"user": await request.auser()})
 
 
-class PasswordChange(SuccessMessageMixin[PasswordChangeForm], PasswordChangeView):
+class PasswordChange(PasswordChangeView):
     # Not under registration/, where the admin looks for its own.
     template_name = "accounts/change_password.html"
     success_url = reverse_lazy("account")
-    success_message = "Your password was changed."
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        """Change the password, and show that on the next page."""
+        messages.success(self.request, "Your password was changed.")
+        return super().form_valid(form)
 
 
 def with_limited_attempts(login: Callable[[HttpRequest], HttpResponseBase]) -> View[[]]:
