@@ -75,9 +75,10 @@ def drop_by_hand(project: Path, app: str) -> None:
     kept = [part for part in sections if not part.partition("\n")[0].endswith(f" {app.title()}")]
     settings.write_text("\n\n\n".join([text, *kept, ""]).rstrip() + "\n")
     remove_line(project / "config" / "urls.py", f'    path("", include("{app}.urls")),\n')
-    tests = project / "tests" / "settings.py"
-    lines = tests.read_text().splitlines(keepends=True)
-    tests.write_text("".join(line for line in lines if f'("{app.upper()}_' not in line))
+    for tests in (project / "tests").glob("*.py"):
+        lines = tests.read_text().splitlines(keepends=True)
+        sets = (f'("{app.upper()}_', f"settings.{app.upper()}_")
+        tests.write_text("".join(line for line in lines if not any(part in line for part in sets)))
 
 
 def remove_line(path: Path, line: str) -> None:

@@ -6,11 +6,12 @@ import re
 def python_without(app: str, text: str) -> str:
     """Return a module without lines that name the app or set its settings, and its section.
 
-    Such lines hold `"jobs"` or `"jobs.urls"`, or begin with `os.environ.setdefault("JOBS_`. A
-    section begins with a comment such as `# 11. Jobs` and ends at the next.
+    Such lines hold `"jobs"` or `"jobs.urls"`, or begin with `os.environ.setdefault("JOBS_` or
+    `settings.JOBS_`. A section begins with a comment such as `# 11. Jobs` and ends at the next.
     """
     text = without_section(rf"# \d+\. {app.capitalize()}", r"# \d+\. ", text)
-    return without_lines(rf'.*"{app}["\.].*|os\.environ\.setdefault\("{app.upper()}_.*', text)
+    setting = rf'(?:os\.environ\.setdefault\("|settings\.){app.upper()}_'
+    return without_lines(rf'.*"{app}["\.].*|\s*{setting}.*', text)
 
 
 def toml_without(app: str, text: str) -> str:

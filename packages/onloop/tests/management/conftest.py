@@ -14,6 +14,7 @@ FILES = {
     "basket/views.py": "import os\nfrom shop.prices import all_prices\n",
     "tests/basket/test_views.py": "from basket import views\n",
     "tests/settings.py": 'os.environ.setdefault("BASKET_SIZE", "3")\nDEBUG = True\n',
+    "tests/conftest.py": "def all_set():\n    settings.BASKET_SIZE = 3\n    settings.DEBUG = 1\n",
     "config/settings.py": """\
 # 1. The project
 #

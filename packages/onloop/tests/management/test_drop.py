@@ -23,6 +23,7 @@ def test_what_belongs_to_the_app_goes(project: Path) -> None:
     assert texts["README.md"] == "shop/     prices\n"
     assert texts["docs/endpoints.md"] == "# Endpoints\n\n## Shop\n\ntext\n"
     assert texts["config/urls.py"] == "urlpatterns = [\n]\n"
+    assert texts["tests/conftest.py"] == "def all_set():\n    settings.DEBUG = 1\n"
     assert texts["tests/settings.py"] == "DEBUG = True\n"
     assert texts["config/settings.py"].endswith('\nLANGUAGE_CODE = "en"\n')
     assert texts[".env.example"] == "DEBUG=true\n"
