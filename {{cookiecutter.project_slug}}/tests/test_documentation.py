@@ -25,3 +25,15 @@ def test_example_sets_documented_settings_only(path: str) -> None:
     named = set(re.findall(r"^#? ?([A-Z_]+)=", (PROJECT / path).read_text(), re.MULTILINE))
     assert named
     assert named - OTHERS <= documented
+
+
+def test_links_lead_to_files() -> None:
+    pages = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
+    links = {
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\(([\w./-]+\.md)", page.read_text())
+    }
+
+    assert links
+    assert [link for page, link in links if not (page.parent / link).exists()] == []
