@@ -16,6 +16,7 @@ WAIT_OR_NOT = partial(env.seconds, default=1.0, zero=True)
 COLOUR = partial(env.choice, default="red", accepted=("red", "blue"))
 FLAG = partial(env.flag, default=False)
 URL = partial(env.http_url, default="")
+MAILER = partial(env.mailer, default="consolemail://")
 DATABASE = partial(env.database, default="sqlite:///db.sqlite3")
 MAILER = partial(env.mailer, default="consolemail://")
 
@@ -83,6 +84,9 @@ def test_good_value_is_read(
         (DATABASE, "mysql", "a URL such as"),
         (DATABASE, "nosuch://host/name", "a URL such as"),
         (DATABASE, "postgres://host:port/name", "a URL such as"),
+        (MAILER, "mail.example", "consolemail:// or a URL such as smtp+tls://"),
+        (MAILER, "smtp://", "consolemail:// or a URL such as smtp+tls://"),
+        (MAILER, "smtp://mail.example:port", "consolemail:// or a URL such as smtp+tls://"),
         (env.redis_url, "localhost:6379", "a URL such as redis://"),
         (env.redis_url, "redis:///0", "a URL such as redis://"),
         (env.redis_url, "redis://host:port/0", "a URL such as redis://"),
@@ -143,6 +147,34 @@ def test_database_is_the_one_of_the_url(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert database["ENGINE"] == "django.db.backends.postgresql"
     assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.example", 5433, "shop")
+
+
+def test_mail_goes_to_the_console_or_to_the_server_of_the_url(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAME", "")
+    assert MAILER("NAME") == {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+
+    monkeypatch.setenv("NAME", "smtp+tls://a%40b:c%2Fd@mail.example:2525")
+    assert MAILER("NAME") == {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": "mail.example",
+            "port": 2525,
+            "username": "a@b",
+            "password": "c/d",
+            "use_tls": True,
+            "use_ssl": False,
+            "timeout": 10,
+        },
+    }
+
+
+def test_path_is_that_of_the_variable_or_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.path("NAME", Path("/default")) == Path("/default")
+
+    monkeypatch.setenv("NAME", "/chosen")
+    assert env.path("NAME", Path("/default")) == Path("/chosen")
 
 
 def test_postgresql_needs_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
