@@ -16,6 +16,7 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-test
 os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
 os.environ.setdefault("HTTPS_ONLY", "false")
 os.environ.setdefault("JOBS_EMBEDDED", "false")
+os.environ.setdefault("AGGREGATOR_MAX_FAN_OUT", "1000")
 os.environ.setdefault("LOG_LEVEL", "warning")
 
 from config.settings import *  # noqa: E402, F403
