@@ -4,9 +4,10 @@ import asyncio
 
 import httpx
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
-from django.db import connection
+from django.db import connection, connections
 from django.test import AsyncClient, Client, TestCase
 from pytest_django import Settings
 
@@ -65,6 +66,13 @@ async def test_threads_use_the_connection_of_the_test(ada: AbstractUser) -> None
         await User.objects.acreate(username="grace")
 
     assert await User.objects.acount() == 2
+
+
+@pytest.mark.django_db(True)
+async def test_test_that_commits_has_a_connection_for_each_thread() -> None:
+    other = await sync_to_async(lambda: connections["default"])()
+
+    assert other is not connections["default"]
 
 
 def test_served_request_and_test_see_what_the_other_committed(

@@ -12,6 +12,7 @@ from unittest import TestCase
 
 import pytest
 from django.db import connections
+from pytest_django.fixtures import validate_django_db
 
 COMMITTING = {"transactional_db", "live_server", "django_db_reset_sequences"}
 
@@ -48,22 +49,18 @@ def _one_connection(request: pytest.FixtureRequest) -> Iterator[None]:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let a test of the `server` that uses the database commit: requests may be concurrent."""
     names: list[str] = getattr(item, "fixturenames", [])
-    if "server" in names and _uses_database(item, names) and "transactional_db" not in names:
+    uses_database = "db" in names or item.get_closest_marker("django_db")
+    if "server" in names and uses_database and "transactional_db" not in names:
         names.append("transactional_db")
-
-
-def _uses_database(item: pytest.Item, fixture_names: list[str]) -> bool:
-    return item.get_closest_marker("django_db") is not None or "db" in fixture_names
 
 
 def _is_rolled_back(request: pytest.FixtureRequest) -> bool:
     # Django's own classes run their async tests so that all queries are on one thread.
     if request.cls and issubclass(request.cls, TestCase):
         return False
-    marker = request.node.get_closest_marker("django_db")
-    options = marker.kwargs if marker else {}
-    return (
-        _uses_database(request.node, request.fixturenames)
-        and not (options.get("transaction") or options.get("reset_sequences"))
-        and COMMITTING.isdisjoint(request.fixturenames)
-    )
+    if not COMMITTING.isdisjoint(request.fixturenames):
+        return False
+    if marker := request.node.get_closest_marker("django_db"):
+        transaction, reset_sequences, *_ = validate_django_db(marker)
+        return not (transaction or reset_sequences)
+    return "db" in request.fixturenames
