@@ -8,7 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def test_databases_that_the_shell_names_are_not_used(tmp_path: Path) -> None:
+def test_databases_of_the_shell_are_not_used(tmp_path: Path) -> None:
     developers = tmp_path / "developers.sqlite3"
     (tmp_path / ".env").write_text(f"DATABASE_URL=sqlite:///{developers}\n")
     environment = os.environ | {

@@ -8,7 +8,7 @@ from aggregator.upstream import answer_json, outcome_json, task_urls, upstream_u
 from onloop.http import ConnectError
 
 
-def test_upstream_is_our_own_sync_api_unless_a_setting_names_another(
+def test_upstream_is_our_own_sync_api_without_a_setting(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("onloop.asgi.routing._served_port", None)
@@ -28,17 +28,17 @@ def test_upstream_is_our_own_sync_api_unless_a_setting_names_another(
         ("http://[::1]:8000/?task_id=9", "http://[::1]:8000/?task_id=9&task_id=1"),
     ],
 )
-def test_task_id_is_added_to_the_query_string(url: str, expected: str) -> None:
+def test_task_id_is_added_to_the_query(url: str, expected: str) -> None:
     assert task_urls(url, 2)[1] == expected
 
 
-def test_urls_are_prepared_once() -> None:
+def test_urls_are_cached() -> None:
     url = "http://example.com/prepared"
     assert task_urls(url, 3) is task_urls(url, 3)
     assert len(task_urls(url, 4)) == 4
 
 
-def test_outcome_in_the_answer() -> None:
+def test_outcome_is_the_body_or_the_error() -> None:
     assert outcome_json(3, b'{"a":1}') == b'{"a":1}'
     assert json.loads(outcome_json(3, ConnectError("No."))) == {
         "task_id": 3,

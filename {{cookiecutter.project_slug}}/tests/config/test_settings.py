@@ -24,7 +24,7 @@ def test_production_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert values["STORAGES"]["staticfiles"]["BACKEND"] == "onloop.static.StaticFilesStorage"
 
 
-def test_hsts_is_for_this_host_alone_unless_the_owner_widens_it(
+def test_hsts_is_for_this_host_alone_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "example.com"}
@@ -45,7 +45,7 @@ def test_development_accepts_the_example_secret(monkeypatch: pytest.MonkeyPatch)
     assert values["SECURE_HSTS_SECONDS"] == 0
 
 
-def test_env_file_fills_in_what_the_environment_does_not_say(
+def test_env_file_sets_what_the_environment_does_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "env"
@@ -60,7 +60,7 @@ def test_env_file_fills_in_what_the_environment_does_not_say(
     assert values["ALLOWED_HOSTS"] == ["from.environment"]
 
 
-def test_sqlite_lets_readers_go_on_and_writers_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_queues_writers_and_blocks_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true")
 
     options = values["DATABASES"]["default"]["OPTIONS"]
@@ -79,7 +79,7 @@ def test_database_url_names_another_database(monkeypatch: pytest.MonkeyPatch) ->
     assert database["default"]["ATOMIC_REQUESTS"] is False
 
 
-def test_requests_borrow_postgresql_connections_from_a_pool(
+def test_postgresql_has_a_connection_pool(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = "postgres://ada:secret@db.example/shop?sslmode=require&connect_timeout=2"
@@ -92,7 +92,7 @@ def test_requests_borrow_postgresql_connections_from_a_pool(
     assert (options["pool"]["max_size"], options["pool"]["timeout"]) == (20, 2.5)
 
 
-def test_lines_are_for_people_in_development_and_for_machines_in_production(
+def test_log_format_is_console_in_development_and_json_in_production(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true")["LOG_FORMAT"] == "console"
@@ -131,7 +131,7 @@ def test_mail_server_is_named_by_its_url(
     assert mailer["OPTIONS"]["timeout"] == 10
 
 
-async def test_each_process_is_for_itself_without_redis() -> None:
+async def test_nothing_is_shared_without_redis() -> None:
     await caches["default"].aset("colour", "blue")
     assert await caches["default"].aget("colour") == "blue"
     assert isinstance(get_channel_layer(), InMemoryChannelLayer)
