@@ -69,7 +69,7 @@ def test_answers_and_ends_by_sigterm(image: Stage, web: Container) -> None:
 
     assert '"database": "ok"' in pages["/readyz"]
     assert '"task_id": "9"' in pages["/async/api_aggregated/"]
-    assert stylesheet.startswith("/static/live/page.")
+    assert stylesheet.startswith("/static/site.")
     assert "--accent" in css.stdout
     assert web.wait() == 0
     assert "Started server process [1]" in web.output

@@ -203,6 +203,23 @@ async def test_job_that_does_not_end_in_time_is_requeued(job_type: Any, settings
     assert not await Lease.objects.aexists()
 
 
+async def test_living_worker_renews_its_lease(settings: Settings) -> None:
+    settings.JOBS_LEASE_SECONDS = 0.3
+
+    async def lease() -> Lease | None:
+        return await Lease.objects.afirst()
+
+    async with run_worker():
+        opened = await until(lease, wanted=bool)
+        assert opened
+        renewed = await until(
+            lease, wanted=lambda seen: seen and seen.expires_at > opened.expires_at
+        )
+
+    assert renewed
+    assert renewed.worker_id == opened.worker_id
+
+
 async def test_worker_without_a_lease_gives_up_its_jobs(settings: Settings) -> None:
     """It was taken to be dead, so its jobs are tried again, here or elsewhere."""
     settings.JOBS_LEASE_SECONDS = 0.3

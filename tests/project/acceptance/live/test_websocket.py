@@ -183,7 +183,7 @@ async def test_runs_count_against_the_rate_limit(server: str, settings: Settings
         for message in ({"type": "start"}, {"type": "follow", "run": run}):
             refusal = await client.ask(json.dumps(message))
             assert refusal["type"] == "rate_limited"
-            assert refusal["message"].startswith("One client may ask 1 times in 3600 s.")
+            assert refusal["message"].startswith("One client may make 1 requests in 3600 s.")
     for path in ("/async/api_stream/", f"/async/runs/{run}/"):
         assert (await asyncio.to_thread(fetch, server + path)).status_code == 429
 
