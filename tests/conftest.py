@@ -12,6 +12,36 @@ EXTRAS = "otel postgres redis rq"
 # They run inside another project.
 collect_ignore = ["package/bare", "project/acceptance", "project/third_party"]
 
+# The longest first, or one worker is left with them at the end. Some of them need no installed
+# project: they run while another worker installs it.
+LONGEST_FIRST = (
+    "package/test_package.py",
+    "rendering/test_refusals.py::test_any",
+    "rendering/test_copier.py",
+    "project/test_install.py",
+    "project/test_acceptance.py",
+    "project/test_first_app.py",
+    "project/test_eject.py",
+    "project/test_demo.py",
+    "project/test_update.py",
+    "package",
+    "project/test_drop.py",
+    "deployment",
+    "project",
+    "browser",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests by `LONGEST_FIRST`."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.nodeid.removeprefix("tests/")
+        places = (number for number, one in enumerate(LONGEST_FIRST) if name.startswith(one))
+        return next(places, len(LONGEST_FIRST))
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:

@@ -16,7 +16,7 @@ ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
     if not name.startswith("MAKE") and name != "PYTHONDONTWRITEBYTECODE"
-}
+} | {"MYPY_CACHE_DIR": str(TEMPLATE / "build" / "mypy")}  # Most of what mypy reads is the same.
 ANSWERS: dict[str, str] = {
     name: answer[0] if isinstance(answer, list) else answer
     for name, answer in json.loads((TEMPLATE / "cookiecutter.json").read_text()).items()

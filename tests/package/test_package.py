@@ -9,8 +9,8 @@ from tests.template import TEMPLATE, python, run
 PACKAGE = TEMPLATE / "packages" / "onloop"
 
 
-def test_types_are_sound(project: Path, tmp_path: Path) -> None:
-    run(PACKAGE, str(python(project)), "-m", "mypy", "--cache-dir", str(tmp_path))
+def test_types_are_sound(project: Path) -> None:
+    run(PACKAGE, str(python(project)), "-m", "mypy")
 
 
 def test_own_tests_pass_and_reach_every_line(project: Path, tmp_path: Path) -> None:

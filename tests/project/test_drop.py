@@ -35,7 +35,7 @@ def sources(project: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("apps", APPS, ids=" ".join)
-def test_rest_passes_its_checks_after_drop(copy: Path, apps: list[str]) -> None:
+def test_rest_passes_its_checks_after_drop(project: Path, copy: Path, apps: list[str]) -> None:
     run(copy, "make", "drop", f"APP={' '.join(apps)}")
 
     left = run(
@@ -48,7 +48,7 @@ def test_rest_passes_its_checks_after_drop(copy: Path, apps: list[str]) -> None:
     assert not [app for app in apps if (copy / app).exists() or (copy / "tests" / app).exists()]
     run(copy, str(python(copy)), "-m", "ruff", "check")
     run(copy, str(python(copy)), "-m", "ruff", "format", "--check")
-    run(copy, str(python(copy)), "-m", "mypy", ".")
+    run(copy, str(python(project)), "-m", "mypy", ".")
     run(copy, ".venv/bin/lint-imports")
     run(copy, str(python(copy)), "-m", "pytest")
 
