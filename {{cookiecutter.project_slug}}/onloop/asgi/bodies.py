@@ -1,4 +1,4 @@
-"""How large the body of a request may be, and how slowly it may come."""
+"""Limits on how large a request body may be and how slowly it may arrive."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ MIN_BYTES_PER_SECOND = 32 * 1024
 
 
 class BodyLimits:
-    """ASGI middleware: answers 413 to a body of more than `max_bytes`, and 408 to a slow one.
+    """ASGI middleware that answers 413 to a body over `max_bytes`, and 408 to a slow one.
 
-    The server may wait for a body BODY_SECONDS in all, and a second more for each
-    MIN_BYTES_PER_SECOND that it has had. The application sees a client that has left.
+    The server waits for a body for `BODY_SECONDS` in total, plus one second for each
+    `MIN_BYTES_PER_SECOND` bytes received. The application sees a refused client as disconnected.
     """
 
     def __init__(self, app: Application, max_bytes: int) -> None:
@@ -23,6 +23,7 @@ class BodyLimits:
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; only an HTTP request with a body is limited."""
         if scope["type"] != "http" or (length := body_length(scope)) == 0:
             await self.app(scope, receive, send)
         elif length is not None and length > self.max_bytes:
@@ -31,7 +32,7 @@ class BodyLimits:
             await serve_unless_refused(self.app, scope, self._bounded(receive), send)
 
     def _bounded(self, receive: Receive) -> Receive:
-        """Return a `receive` that raises RequestRefusedError where the body breaks a bound."""
+        """Return a `receive` that raises `RequestRefusedError` when the body exceeds a limit."""
         loop = asyncio.get_running_loop()
         size, waited, more = 0, 0.0, True
 
@@ -62,7 +63,7 @@ class BodyLimits:
 
 
 def body_length(scope: Scope) -> int | None:
-    """Return the length of a request's body, or None if only its end will tell.
+    """Return the length of a request's body, or `None` if it is not announced.
 
     https://www.rfc-editor.org/rfc/rfc9112#section-6.3
     """

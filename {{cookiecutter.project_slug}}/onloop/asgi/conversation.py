@@ -1,6 +1,7 @@
 """Conversations over a WebSocket: JSON messages in, messages and events out (RFC 6455).
 
-A conversation is a plain ASGI application: a consumer of channels takes a thread for each message.
+A conversation is a plain ASGI application, because a channels consumer uses a thread for each
+message.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ class MessageRefusedError(Exception):
 
 
 class _ClosingError(Exception):
-    """A reason to close the connection: the code, and the error that is sent before."""
+    """A reason to close the connection: the close code, and the error that is sent first."""
 
     def __init__(self, code: int, error_type: str, message: str) -> None:
         super().__init__(message)
@@ -49,17 +50,18 @@ class _ClosingError(Exception):
 
 
 class _DisconnectedError(Exception):
-    """There is no client to send to."""
+    """The client has disconnected, so nothing can be sent."""
 
 
 class Conversation(ABC):
-    """One WebSocket. A subclass implements `answer()`, and a route has its `serve`.
+    """One WebSocket. A subclass implements `answer()`, and a route points to its `serve`.
 
-    The client sends JSON objects: at most `MAX_MESSAGE_BYTES` each, `MESSAGES_PER_SECOND`, and
-    `MESSAGES_AT_ONCE`. Beside its answers the server sends one stream of events at a time. A client
-    that does not read makes that stream wait, and the stream is closed with the connection. The
-    connection is closed with an error and the code of RFC 6455 when the client breaks these
-    bounds, sends nothing for `IDLE_SECONDS` while there is no stream, or when the server stops.
+    The client sends JSON objects of at most `MAX_MESSAGE_BYTES` each, at most
+    `MESSAGES_PER_SECOND` in the long run and `MESSAGES_AT_ONCE` in a burst. In addition to answers,
+    the server sends one stream of events at a time. The stream waits for a client that does not
+    read, and is closed with the connection. The connection is closed with an error and a close
+    code of RFC 6455 when the client exceeds these limits, when it sends nothing for `IDLE_SECONDS`
+    while there is no stream, or when the server stops.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +84,7 @@ class Conversation(ABC):
         """Act on a message of the client.
 
         Raises:
-            MessageRefusedError, RateLimitedError: the client gets the error, and may go on.
+            MessageRefusedError, RateLimitedError: the client gets the error and may continue.
         """
 
     @property
@@ -91,12 +93,16 @@ class Conversation(ABC):
         return self._stream is not None and not self._stream.done()
 
     async def start_stream(self, events: AsyncGenerator[Event], **head: str) -> None:
-        """Send `events`, each by `send_event()`, while messages are still answered."""
+        """Send each of `events` with `send_event()`, while messages are still answered."""
         await self.end_stream()
         self._stream = asyncio.create_task(self._send_all(events, head))
 
     async def end_stream(self) -> None:
-        """Close the stream, if there is one, and raise the error that it has failed with."""
+        """Close the stream, if there is one.
+
+        Raises:
+            Exception: the error that the stream failed with.
+        """
         if self._stream:
             stream, self._stream = self._stream, None
             stream.cancel()
@@ -134,7 +140,7 @@ class Conversation(ABC):
             await self.end_stream()
 
     async def _next(self, waiting: Waiter) -> Mapping[str, Any]:
-        """Return the next message, and end a stream that is over meanwhile."""
+        """Return the next message; clean up a stream that finishes in the meantime."""
         async with running(_awaited(self._receive)) as message:
             while not message.done():
                 streams = {self._stream} if self._stream else set()
@@ -148,13 +154,17 @@ class Conversation(ABC):
             return message.result()
 
     def _checked(self, message: Mapping[str, Any]) -> str:
-        """Return the text of a message that is not one too many, too big or binary."""
+        """Return the text of a message.
+
+        Raises:
+            _ClosingError: it is one message too many, too large, or binary.
+        """
         if not self._allowance.take():
             sentence = f"There were more than {MESSAGES_PER_SECOND} messages per second."
             raise _ClosingError(POLICY_VIOLATION, "too_many_messages", sentence)
         text: str | None = message.get("text")
         content = text or message.get("bytes") or b""
-        # A character is one byte at least, so a text with too many of them is not encoded.
+        # A character is at least one byte, so a text with too many of them need not be encoded.
         if len(content) > MAX_MESSAGE_BYTES or len((text or "").encode()) > MAX_MESSAGE_BYTES:
             sentence = f"The message is longer than {MAX_MESSAGE_BYTES} bytes."
             raise _ClosingError(MESSAGE_TOO_BIG, "message_too_big", sentence)
@@ -164,7 +174,7 @@ class Conversation(ABC):
         return text
 
     async def _send_all(self, events: AsyncGenerator[Event], head: dict[str, str]) -> None:
-        with suppress(_DisconnectedError):  # The next message shows it, too.
+        with suppress(_DisconnectedError):  # The next message reports it as well.
             try:
                 async with aclosing(events):
                     async for event in events:
@@ -189,7 +199,7 @@ class Conversation(ABC):
             raise _DisconnectedError from error
 
     async def _close(self, reason: _ClosingError) -> None:
-        """Send the reason and close, without waiting for a client that does not read."""
+        """Send the reason and close, waiting at most `FAREWELL_SECONDS` for the client to read."""
         with suppress(OSError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 text = json.dumps({"type": "error", "error": reason.error})

@@ -1,7 +1,7 @@
-"""How errors are answered: on the event loop, or on the request's thread where that may wait.
+"""Error responses: made on the event loop, or on the request's thread where they may block.
 
-Django answers them in threads of the loop's default executor. Whatever an error page opens there,
-such as a database connection, stays open for good: https://code.djangoproject.com/ticket/36027
+Django makes them in threads of the loop's default executor. Anything that an error page opens
+there, such as a database connection, is never closed: https://code.djangoproject.com/ticket/36027
 """
 
 import logging
@@ -34,16 +34,17 @@ _DEFAULT_VIEWS = {
     404: defaults.page_not_found,
     500: defaults.server_error,
 }
-# Handlers that write to a file or a queue. All others may wait for another machine.
+# These handlers write to a file or a queue. All others may wait for another machine.
 _LOCAL_LOG_HANDLERS = (logging.StreamHandler, logging.NullHandler, logging.handlers.QueueHandler)
 
 
 def sync_to_async(
     function: Callable[..., Any], thread_sensitive: bool = True
 ) -> Callable[..., Awaitable[Any]]:
-    """asgiref's sync_to_async(), for Django's handler: only what may wait leaves the event loop.
+    """Replace asgiref's `sync_to_async()` in Django's handler.
 
-    That runs on the request's thread, whatever `thread_sensitive` says.
+    Only a call that may block leaves the event loop. It runs on the request's thread, whatever
+    `thread_sensitive` is.
     """
     plain = getattr(function, "__func__", function)
     if not isinstance(plain, FunctionType) or not (may_wait := _MAY_WAIT.get(plain)):
@@ -69,7 +70,7 @@ def _log_response_may_wait(
 
 
 def _error_page_may_wait(function: object, request: HttpRequest, error: Exception) -> bool:
-    """Return False if Django's own short page is the answer, and nothing else comes to it."""
+    """Return `False` if the response is Django's own short page and no other code runs for it."""
     logger, level = request_logger, logging.WARNING
     match error:
         case Http404():
@@ -96,7 +97,7 @@ def _error_page_may_wait(function: object, request: HttpRequest, error: Exceptio
 
 
 def _is_missing(template: str) -> bool:
-    """Return whether all template engines have looked for it, and know that it is not there."""
+    """Return whether all template engines have cached that the template does not exist."""
     return all(
         isinstance(engine, DjangoTemplates)
         and all(
@@ -109,7 +110,7 @@ def _is_missing(template: str) -> bool:
 
 
 def _may_check_csrf_token(request: HttpRequest) -> bool:
-    """Return whether @requires_csrf_token, on all default views, may read session or body."""
+    """Return whether `@requires_csrf_token`, on all default views, may read session or body."""
     return settings.CSRF_USE_SESSIONS or (
         request.method == "POST" and settings.CSRF_COOKIE_NAME in request.COOKIES
     )
@@ -118,13 +119,13 @@ def _may_check_csrf_token(request: HttpRequest) -> bool:
 def _has_default_view(status: int) -> bool:
     try:
         view = get_resolver(get_urlconf()).resolve_error_handler(status)
-    except Exception:  # Django meets it again, and answers it.
+    except Exception:  # Django runs into it again, and handles it.
         return False
     return view is _DEFAULT_VIEWS[status]
 
 
 def _log_may_wait(logger: logging.Logger, level: int) -> bool:
-    """Return whether a record of this level reaches a handler that may wait."""
+    """Return whether a record of this level reaches a handler that may block."""
     current: logging.Logger | None = logger
     while current:
         if any(

@@ -1,8 +1,8 @@
 """Django's ASGI handler for requests that stay on the event loop.
 
-Django's own handler goes through a thread several times for each request: once to send
-request_started, twice for most middleware, once for response.close(), which sends
-request_finished. Here a request takes a thread when its own code is synchronous, and only then.
+Django's own handler uses a thread several times for each request: once to send `request_started`,
+twice for most middleware, and once for `response.close()`, which sends `request_finished`. Here a
+request uses a thread only when its own code is synchronous.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ from onloop.asgi.threads import OwnThread, RequestThread, caller_has_chosen, req
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.conf import settings
 
-# Django's own receivers of request_started and request_finished. Two are about the database
-# connections of the request's thread: without a thread they have nothing to do. Two are about the
-# request's context, and do not wait, except for caches that a thread has opened.
+# Django's own receivers of request_started and request_finished. Two deal with the database
+# connections of the request's thread: without a thread they have nothing to do. Two deal with the
+# request's context, and never block, except on caches that a thread has opened.
 _INLINE_RECEIVERS: set[Callable[..., None]] = {close_caches, base.reset_urlconf}
 _DJANGO_RECEIVERS = {reset_queries, close_old_connections} | _INLINE_RECEIVERS
 
@@ -46,11 +46,11 @@ _DJANGO_RECEIVERS = {reset_queries, close_old_connections} | _INLINE_RECEIVERS
     sync_to_async=errors.sync_to_async,
 )
 class EventLoopASGIHandler(ASGIHandler):
-    """An ASGIHandler that uses a thread for synchronous code only.
+    """An `ASGIHandler` that uses threads for synchronous code only.
 
-    At most `settings.SYNC_THREADS` requests run synchronous code at the same time, each on a thread
-    of its own; further ones wait for their turn. A request releases its thread before its response
-    is sent, and takes another only if closing the response needs one.
+    At most `settings.SYNC_THREADS` requests run synchronous code at the same time, each on its own
+    thread; further ones wait their turn. A request releases its thread before its response is
+    sent, and takes another only if closing the response needs one.
     """
 
     def __init__(self) -> None:
@@ -66,12 +66,15 @@ class EventLoopASGIHandler(ASGIHandler):
         *args: Any,
         **kwargs: Any,
     ) -> Callable[..., Any]:
-        """BaseHandler.adapt_method_mode(), which notes sync middleware around async code."""
+        """Extend `BaseHandler.adapt_method_mode()`: note sync middleware around async code."""
         self._has_sync_middleware |= bool(method_is_async and not is_async)
         return super().adapt_method_mode(is_async, method, method_is_async, *args, **kwargs)
 
     def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
-        """BaseHandler.make_view_atomic(); the thread of sync middleware only waits for the view."""
+        """Extend `BaseHandler.make_view_atomic()`: do not count a thread that waits for the view.
+
+        It is the thread of sync middleware, which does nothing else while an async view runs.
+        """
         view = super().make_view_atomic(view)
         if not self._has_sync_middleware or not iscoroutinefunction(view) or not request_thread():
             return view
@@ -83,6 +86,7 @@ class EventLoopASGIHandler(ASGIHandler):
         return waited_for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, with its own thread unless the caller has chosen one."""
         if caller_has_chosen():
             await super().__call__(scope, receive, send)
             return
@@ -90,13 +94,13 @@ class EventLoopASGIHandler(ASGIHandler):
             await super().__call__(scope, receive, send)
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
-        """BaseHandler.resolve_request(), which names the route for logs, metrics and traces."""
+        """Extend `BaseHandler.resolve_request()`: name the route for logs, metrics and traces."""
         match = super().resolve_request(request)
         set_route(request.scope, match.route)  # type: ignore[attr-defined]
         return match
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGIHandler.handle() with signals and response.close() that take no needless thread."""
+        """Do what `ASGIHandler.handle()` does, without a thread for signals and closing."""
         try:
             body_file = await self.read_body(receive)
         except RequestAborted:
@@ -121,8 +125,8 @@ class EventLoopASGIHandler(ASGIHandler):
                         await self.send_response(response, send)
                         listener.cancel()
                 except* RequestAborted as left:
-                    # The group and the frame of TaskGroup.__aexit__ hold each other, and through
-                    # their traceback the response, until the garbage is collected.
+                    # The group and the frame of TaskGroup.__aexit__ refer to each other, and
+                    # through the traceback to the response, until the garbage is collected.
                     clear_frames(left.__traceback__)
             except BaseExceptionGroup as exception_group:
                 if len(exception_group.exceptions) == 1:
@@ -135,10 +139,10 @@ class EventLoopASGIHandler(ASGIHandler):
                 await self.close_response(response, request, body_file)
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
-        """ASGIHandler.send_response() that holds no thread while the client reads.
+        """Extend `ASGIHandler.send_response()`: hold no thread while the client reads.
 
-        Except for receivers of request_finished: Django calls them on the thread that the request's
-        other code ran on, which they may have left something on.
+        The exception is a project with receivers of `request_finished`: Django calls them on the
+        thread that the request's other code ran on, where they may have left state.
         """
         thread = request_thread()
         is_sync_stream = response.streaming and not getattr(response, "is_async", False)
@@ -154,11 +158,12 @@ class EventLoopASGIHandler(ASGIHandler):
         await super().send_response(response, send)
 
     def has_foreign_receivers(self, signal: Signal) -> bool:
+        """Return whether the signal has sync receivers other than Django's own."""
         sync_receivers, _ = _django.receivers(signal, self.__class__)
         return not _DJANGO_RECEIVERS.issuperset(sync_receivers)
 
     async def send_signal(self, signal: Signal, **named: object) -> None:
-        """Signal.asend(), but without a thread unless a receiver needs one."""
+        """Send a signal as `Signal.asend()` does, without a thread unless a receiver needs one."""
         thread = request_thread()
         sync_receivers, async_receivers = _django.receivers(signal, self.__class__)
         if (
@@ -177,7 +182,7 @@ class EventLoopASGIHandler(ASGIHandler):
     async def close_response(
         self, response: HttpResponseBase, request: ASGIRequest | None, body_file: IO[bytes]
     ) -> None:
-        """response.close(), but without a thread where it neither waits nor is overridden."""
+        """Close the response, without a thread if that neither blocks nor is overridden."""
         thread = request_thread()
         closers = _django.resource_closers(response)
         if (
@@ -198,13 +203,16 @@ class EventLoopASGIHandler(ASGIHandler):
 
 
 def _caches_may_wait() -> bool:
-    """Return whether the request has used a cache that does something when it is closed."""
+    """Return whether the request has used a cache whose `close()` does something."""
     used = caches.all(initialized_only=True)
     return any(type(cache).close is not BaseCache.close for cache in used)
 
 
 def _released_before_the_body(send: Send, thread: RequestThread) -> Send:
-    """Return `send`, for a sync stream: Django reads all of it before it sends the first part."""
+    """Return a `send` that releases the thread of a sync stream before its first part is sent.
+
+    By then Django has read the whole stream.
+    """
 
     async def release_and_send(message: Mapping[str, Any]) -> None:
         if message["type"] == "http.response.body":

@@ -1,4 +1,4 @@
-"""What lives as long as the process: opened before the first request, closed after the last.
+"""Resources of the process: opened before the first request, closed after the last.
 
 https://asgi.readthedocs.io/en/latest/specs/lifespan.html
 """
@@ -26,10 +26,10 @@ _stopping = PerLoop(asyncio.Event)
 class Lifespan:
     """The ASGI application of the lifespan protocol.
 
-    `resources`, and after them those that apps have added, are entered in order at start-up and
-    left in reverse at shutdown. One that cannot
-    be entered fails the start-up: the server prints why and exits. A shutdown that takes longer
-    than `shutdown_timeout` seconds is cancelled and reported as failed.
+    `resources`, followed by those that apps have added, are entered in order at startup and left
+    in reverse order at shutdown. If one cannot be entered, startup fails: the server prints the
+    reason and exits. A shutdown that takes longer than `shutdown_timeout` seconds is cancelled and
+    reported as failed.
     """
 
     def __init__(self, *resources: Resource, shutdown_timeout: float = 10.0) -> None:
@@ -45,7 +45,7 @@ class Lifespan:
                 for resource in (*self.resources, *_added):
                     await stack.enter_async_context(resource())
                 stack.enter_context(_stop_announced())
-            except (CommandError, ImproperlyConfigured) as error:  # Written for people.
+            except (CommandError, ImproperlyConfigured) as error:  # Their texts are for people.
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
             except Exception:
@@ -63,15 +63,15 @@ class Lifespan:
 
 
 def add_resource(resource: Resource) -> None:
-    """Let every lifespan open `resource` too.
+    """Make every lifespan open `resource` as well.
 
-    For the `ready()` of an app, so that the app can be dropped without a change elsewhere.
+    Call it in an app's `ready()`, so that the app can be dropped without a change elsewhere.
     """
     _added.append(resource)
 
 
 def stopping() -> asyncio.Event:
-    """Return the running loop's event that is set as soon as the server is asked to stop."""
+    """Return the running loop's event that is set as soon as the server is told to stop."""
     return _stopping.get()
 
 
@@ -79,8 +79,8 @@ def stopping() -> asyncio.Event:
 def _stop_announced() -> Iterator[None]:
     """Set `stopping()` when SIGINT or SIGTERM arrives, then let the server's own handler act.
 
-    A server ends the lifespan only after its last response, so an open stream has to hear of the
-    stop from the signal itself. Signals reach the main thread alone (see Python's `signal`).
+    A server ends the lifespan only after its last response, so an open stream has to learn of the
+    stop from the signal itself. Only the main thread receives signals (see Python's `signal`).
     """
     loop, event = asyncio.get_running_loop(), stopping()
     main = threading.current_thread() is threading.main_thread()

@@ -1,8 +1,8 @@
 """Django's own middleware, run on the event loop.
 
 Each class does what its parent does, with the parent's code. Django runs that code in a thread
-because some of it may wait; here only the part that does leaves the event loop, through the async
-session API or, where Django has no async counterpart, through a thread as in Django.
+because some of it may block. Here only the part that blocks leaves the event loop: through the
+async session API or, where Django has no async counterpart, in a thread as in Django.
 """
 
 from collections.abc import Callable
@@ -32,18 +32,20 @@ type Kwargs = dict[str, Any]
 
 
 class EventLoopMiddleware(MiddlewareMixin):
-    """MiddlewareMixin whose hooks run on the event loop."""
+    """A `MiddlewareMixin` whose hooks run on the event loop."""
 
-    # Said here, in front of Django's own classes: where these are not async_capable, Django would
-    # run the whole chain in threads.
+    # Set here, ahead of Django's own classes: if one is not async_capable, Django runs the whole
+    # chain in threads.
     sync_capable = True
     async_capable = True
 
     async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Call `process_request()`, if there is one."""
         hook = getattr(self, "process_request", None)
         return hook(request) if hook else None
 
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Call `process_response()`, or return the response as it is."""
         hook = getattr(self, "process_response", None)
         return hook(request, response) if hook else response
 
@@ -54,7 +56,14 @@ class EventLoopMiddleware(MiddlewareMixin):
 
 
 class EventLoopSessionMiddleware(EventLoopMiddleware, SessionMiddleware):
+    """`SessionMiddleware` that saves sessions with the async session API."""
+
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Save the session where it has to be saved, then call `process_response()`.
+
+        Raises:
+            SessionInterrupted: the session was deleted while the request was processed.
+        """
         try:
             session = request.session
             saves = session.modified or settings.SESSION_SAVE_EVERY_REQUEST
@@ -65,7 +74,7 @@ class EventLoopSessionMiddleware(EventLoopMiddleware, SessionMiddleware):
             return self.process_response(request, response)
 
         saved = _SavedSession(session)
-        # process_response() reads the expiry, which must not be what loads the session.
+        # process_response() reads the expiry, which must not trigger loading the session.
         await session.aget_expire_at_browser_close()
         if response.status_code < 500:
             try:
@@ -80,7 +89,7 @@ class EventLoopSessionMiddleware(EventLoopMiddleware, SessionMiddleware):
 
 
 class _SavedSession:
-    """A session as process_response() sees it after asave(): save() only tells how that ended."""
+    """A session that is saved already: `save()` only raises the error of its `asave()`."""
 
     def __init__(self, session: SessionBase) -> None:
         self.session = session
@@ -96,12 +105,15 @@ class _SavedSession:
 
 
 class EventLoopCsrfViewMiddleware(EventLoopMiddleware, LateRejection):
+    """`CsrfViewMiddleware` that uses a thread only to read an upload or to reject a request."""
+
     def __init__(self, get_response: View) -> None:
         super().__init__(get_response)
         if self.async_mode:
             self.process_view = self.aprocess_view  # type: ignore[method-assign, assignment]
 
     async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Load the session first if it holds the token."""
         if settings.CSRF_USE_SESSIONS and hasattr(request, "session"):
             await request.session.aget(CSRF_SESSION_KEY)
         return await super().aprocess_request(request)
@@ -109,41 +121,46 @@ class EventLoopCsrfViewMiddleware(EventLoopMiddleware, LateRejection):
     async def aprocess_view(
         self, request: HttpRequest, callback: View, args: Args, kwargs: Kwargs
     ) -> HttpResponse | None:
+        """Check the request, and return the response that rejects it, or `None`."""
         process_view = partial(super().process_view, request, callback, args, kwargs)
         if (
             request.method == "POST"
             and request.content_type == "multipart/form-data"
             and not getattr(callback, "csrf_exempt", False)
         ):
-            # Looking for the token runs the upload handlers, which write files.
+            # Reading the token from the form runs the upload handlers, which write files.
             reject: Any = await sync_to_async(process_view)()
         else:
             reject = process_view()
-        # CSRF_FAILURE_VIEW is synchronous and may wait.
+        # CSRF_FAILURE_VIEW is synchronous and may block.
         return reject and await sync_to_async(reject)()  # type: ignore[no-any-return]
 
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Load the session first if the token has to be stored in it."""
         if settings.CSRF_USE_SESSIONS and request.META.get("CSRF_COOKIE_NEEDS_UPDATE"):
             await request.session.aget(CSRF_SESSION_KEY)
         return await super().aprocess_response(request, response)
 
 
 class EventLoopMessageMiddleware(EventLoopMiddleware, MessageMiddleware):
+    """`MessageMiddleware` that uses a thread only for a storage that may block."""
+
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Store the messages that have not been shown."""
         storage = get_messages(request)
         if type(storage) is SessionStorage:
             if storage.used or storage.added_new:
                 await request.session.aget(storage.session_key)
         elif type(storage) is FallbackStorage:
-            # What does not fit into the cookie goes to the session, which may not be loaded.
+            # Messages that do not fit in the cookie go to the session, which may not be loaded.
             if (storage.used or storage.added_new) and not is_loaded(request.session):
                 return await sync_to_async(self.process_response)(request, response)
-        elif type(storage) not in (CookieStorage, list):  # A list: there is no storage.
+        elif type(storage) not in (CookieStorage, list):  # A list means there is no storage.
             return await sync_to_async(self.process_response)(request, response)
         return self.process_response(request, response)
 
 
-# What is put in front of each class. The others of Django and of third parties stay as they are.
+# The class that is put in front of each of Django's. All other middleware stays as it is.
 EVENT_LOOP_MIDDLEWARE = {
     "django.middleware.security.SecurityMiddleware": EventLoopMiddleware,
     "django.contrib.sessions.middleware.SessionMiddleware": EventLoopSessionMiddleware,
@@ -157,7 +174,11 @@ EVENT_LOOP_MIDDLEWARE = {
 
 
 def import_middleware(dotted_path: str) -> Callable[..., object]:
-    """import_string(), but one of Django's classes above comes as a subclass for the event loop."""
+    """Import middleware; Django's classes above are returned as subclasses for the event loop.
+
+    Raises:
+        ImportError: there is no such class.
+    """
     middleware = import_string(dotted_path)
     if dotted_path not in EVENT_LOOP_MIDDLEWARE:
         return middleware  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Requests that are refused before, or while, their application reads them."""
+"""Requests that are refused before or while the application reads them."""
 
 import asyncio
 import json
@@ -12,11 +12,11 @@ LINGER_SECONDS = 2.0
 
 
 class RequestRefusedError(Exception):
-    """A request that is not served: the status, and what the client is told.
+    """A request that is not served, with the status and the error that the client gets.
 
-    `rest` receives what is still to come of its body. Then the connection is closed, and not before
-    the client has left or LINGER_SECONDS have passed: a client that is still sending would find the
-    connection reset, and no answer.
+    `rest` receives the rest of the request's body. With it the connection is closed, but only after
+    the body has ended, the client has disconnected, or `LINGER_SECONDS` have passed: a client that
+    is still sending would get a connection reset instead of the answer.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class RequestRefusedError(Exception):
         self.rest = rest
 
     async def answer(self, send: Send) -> None:
-        """Send the answer."""
+        """Send the answer, then read and discard the rest of the body."""
         body = json.dumps({"error": self.error}).encode()
         headers = [
             (b"content-type", b"application/json"),
@@ -56,9 +56,10 @@ class RequestRefusedError(Exception):
 async def serve_unless_refused(
     app: Application, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Serve a request by `app`, whose `receive` may raise a RequestRefusedError.
+    """Serve a request with `app`; `receive` may raise `RequestRefusedError`.
 
-    Then `app` sees a client that has left, and the client gets that error as its answer.
+    If it does, `app` sees a disconnected client, and the client gets the error as its answer unless
+    `app` has already started one.
     """
     refused: RequestRefusedError | None = None
     begun = False

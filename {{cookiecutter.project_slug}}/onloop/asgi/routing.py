@@ -1,4 +1,4 @@
-"""Which ASGI application serves a connection, and which of its routes."""
+"""Dispatch of connections to ASGI applications, and the names of their routes."""
 
 from onloop.asgi.types import Application, Receive, Scope, Send
 from onloop.conf import settings
@@ -7,14 +7,14 @@ _served_port: int | None = None
 
 
 def served_port() -> int:
-    """Return the TCP port that clients of this process came to; before any came, `PORT`."""
+    """Return the TCP port of the last connection, or `settings.PORT` before the first one."""
     return _served_port or settings.PORT
 
 
 class ProtocolRouter:
-    """An ASGI application that hands each connection to the application of its protocol.
+    """An ASGI application that passes each connection to the application for its protocol.
 
-    A WebSocket without an application is refused.
+    A WebSocket is refused if there is no application for it.
     """
 
     def __init__(self, **applications: Application) -> None:
@@ -24,7 +24,7 @@ class ProtocolRouter:
         """Serve one connection.
 
         Raises:
-            ValueError: no application serves the protocol, as the ASGI specification demands.
+            ValueError: no application serves the protocol; the ASGI specification requires this.
         """
         global _served_port
         _, port = scope.get("server") or (None, None)
@@ -39,7 +39,7 @@ class ProtocolRouter:
 
 
 async def refuse_websocket(receive: Receive, send: Send) -> None:
-    """Refuse a WebSocket before its handshake; the server answers with HTTP status 403.
+    """Refuse a WebSocket before its handshake; the server answers with status 403.
 
     https://asgi.readthedocs.io/en/latest/specs/www.html#close-send-event
     """
@@ -48,6 +48,6 @@ async def refuse_websocket(receive: Receive, send: Send) -> None:
 
 
 def set_route(scope: Scope, route: str) -> None:
-    """Name the route of a connection for logs, metrics and traces, where it is observed."""
+    """Name the route of a connection for logs, metrics and traces, if it is observed."""
     if exchange := scope.get("exchange"):
         exchange.route = route

@@ -16,11 +16,11 @@ _RETRY_AFTER = b"1"
 
 
 class LoadShedding:
-    """ASGI middleware: answers 503 with `Retry-After` while `limit` requests are pending.
+    """ASGI middleware that answers 503 with `Retry-After` while `limit` requests are pending.
 
-    A request is pending from the end of its body until its answer begins. So clients that send
-    slowly do not count, nor do open streams, idle connections and WebSockets. Probes are always
-    served.
+    A request is pending from the end of its body until its response starts. Clients that send
+    slowly therefore do not count, and neither do open streams, idle connections or WebSockets.
+    Probes are always served.
     """
 
     def __init__(self, app: Application, limit: int) -> None:
@@ -29,6 +29,7 @@ class LoadShedding:
         self.pending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or refuse it while too many requests are pending."""
         if scope["type"] != "http" or scope["path"] in _EXEMPT:
             await self.app(scope, receive, send)
             return
@@ -47,7 +48,7 @@ class LoadShedding:
 
 
 class _Work:
-    """One request, which counts between `begin()` and `end()`."""
+    """One request, counted between `begin()` and `end()`."""
 
     def __init__(self, shedding: LoadShedding, receive: Receive, send: Send) -> None:
         self._shedding = shedding
@@ -64,10 +65,10 @@ class _Work:
         self._counts = False
 
     async def receive(self) -> Mapping[str, Any]:
-        """Receive a message, and begin with the last one of the body.
+        """Receive a message; the last one of the body makes the request pending.
 
         Raises:
-            RequestRefusedError: the limit was reached while the body came.
+            RequestRefusedError: the limit was reached while the body arrived.
         """
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):

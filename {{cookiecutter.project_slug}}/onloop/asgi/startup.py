@@ -1,4 +1,4 @@
-"""What has to hold before the first request: a project that cannot answer does not start."""
+"""Checks before the first request: a project that cannot serve requests does not start."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,19 +18,19 @@ async def checked_project() -> AsyncIterator[None]:
 
     Raises:
         SystemCheckError: one of Django's system checks fails.
-        ImproperlyConfigured: the static files were not collected.
-        Exception: what importing the URLconf raises, which the checks do.
+        ImproperlyConfigured: the static files have not been collected.
+        Exception: the checks import the URLconf, which has failed.
     """
     await asyncio.to_thread(_check_project)
     yield
 
 
 def _check_project() -> None:
-    """Run Django's system checks, and look for the static files where they must be collected."""
+    """Run Django's system checks, and look for the static files if they must be collected."""
     try:
         BaseCommand().check(databases=[])  # A server starts without its database: see `readyz`.
     finally:
-        connections.close_all()  # A check of a third party may use one, and this thread is over.
+        connections.close_all()  # A third party's check may use one, and this thread ends here.
     storage: object = staticfiles_storage
     if isinstance(storage, ManifestFilesMixin) and storage.read_manifest() is None:
         raise ImproperlyConfigured(

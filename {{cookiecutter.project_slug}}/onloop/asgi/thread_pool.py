@@ -1,4 +1,4 @@
-"""The threads that the synchronous code of all requests shares."""
+"""The thread pool for the synchronous code of all requests."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,10 +14,10 @@ type Call = tuple[Future[Any], Callable[[], Any]]
 
 
 class SyncThreads(Executor):
-    """An executor on threads of which at most `limit` run code at the same time.
+    """An executor in which at most `limit` threads run code at the same time.
 
-    A thread that only waits for async code does not count: that code may need others to go on.
-    There are at most `MAX_THREADS` in all. Further calls wait in line.
+    A thread that only waits for async code does not count, because that code may need other threads
+    to continue. There are at most `MAX_THREADS` in total. Further calls are queued.
     """
 
     def __init__(self, limit: int) -> None:
@@ -28,10 +28,11 @@ class SyncThreads(Executor):
 
     @property
     def exhausted(self) -> bool:
-        """Whether calls wait in line."""
+        """Whether calls are queued."""
         return bool(self._line)
 
     def submit[**P, R](self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Queue a call, and start it as soon as fewer than `limit` threads are busy."""
         future: Future[R] = Future()
         self._line.append((future, partial(fn, *args, **kwargs)))
         self._start()
@@ -39,7 +40,7 @@ class SyncThreads(Executor):
 
     @contextmanager
     def one_waiting(self) -> Iterator[None]:
-        """Do not count one of the threads during the block; it goes on at once afterwards."""
+        """Do not count one of the threads during the block; afterwards it continues immediately."""
         self._free_one()
         self._start()
         try:
@@ -64,7 +65,7 @@ class SyncThreads(Executor):
             return self._line.popleft()
 
     def _run(self, call: Call | None) -> None:
-        """Make the call, and then those that wait in line, on the current thread."""
+        """Run the call, and then queued ones, on the current thread."""
         while call:
             future, function = call
             if future.set_running_or_notify_cancel():

@@ -1,4 +1,4 @@
-"""The thread that the synchronous code of one request, or of other work, runs on."""
+"""The thread for the synchronous code of one request, job or background task."""
 
 import logging
 from collections.abc import Callable
@@ -20,15 +20,15 @@ type Calls = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
 
 
 class RequestThread(Executor):
-    """An executor whose calls run one after the other on one thread of a shared pool.
+    """An executor that runs its calls one after the other, on one thread of a shared pool.
 
-    The thread is taken with the first call and kept until `release()`, so no two requests are on
-    one thread at the same time. While every thread of the pool is taken, calls wait in line.
+    The first call takes the thread, and `release()` returns it, so no two requests share a thread
+    at the same time. While every thread of the pool is taken, calls are queued.
 
-    After `end()` it is kept only as long as there are calls. They come from tasks that outlive
-    their request.
+    After `end()` the thread is kept only as long as there are calls, which come from tasks that
+    outlive their request.
 
-    asgiref hands it the thread-sensitive calls of a request, which are all its synchronous code:
+    asgiref passes it the thread-sensitive calls of a request, which are all its synchronous code:
     https://docs.djangoproject.com/en/stable/topics/async/#async-safety
     """
 
@@ -42,15 +42,16 @@ class RequestThread(Executor):
 
     @property
     def taken(self) -> bool:
-        """Whether a thread is held, as opposed to not needed yet or still waited for."""
+        """Whether a thread is held, as opposed to not needed yet or still queued for."""
         return self._lease is not None and (self._lease.running() or self._lease.done())
 
     @property
     def pool_exhausted(self) -> bool:
-        """Whether calls wait in line because every thread of the requests' pool is taken."""
+        """Whether calls are queued because every thread of the requests' pool is taken."""
         return isinstance(self._pool, SyncThreads) and self._pool.exhausted
 
     def submit[**P, R](self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run a call after those submitted before; take a thread if none is held."""
         future: Future[R] = Future()
         with self._lock:
             self._calls.put((future, partial(fn, *args, **kwargs)))
@@ -70,7 +71,7 @@ class RequestThread(Executor):
                 self._lease = None
 
     def end(self) -> None:
-        """Release the thread, also after each later call that no other follows at once."""
+        """Release the thread, now and whenever a later call leaves no other one queued."""
         self._ended = True
         self.release()
 
@@ -86,21 +87,21 @@ class RequestThread(Executor):
             try:
                 if clean:
                     clean = False
-                    # What Django does on request_started, on the thread that it is meant for.
+                    # Django does this on request_started; here it is done on the right thread.
                     reset_queries()
                     close_old_connections()
                 result = function()
-            except BaseException as exception:  # It belongs to whoever awaits the call.
+            except BaseException as exception:  # For the code that awaits the call.
                 future.set_exception(exception)
             else:
                 future.set_result(result)
-            # A thread waits here for long: it must not keep the last call's objects alive.
+            # A thread may wait here for long, and must not keep the last call's objects alive.
             del call, future, function
         if not clean:
             _close_connections()
 
     def _is_over(self, calls: Calls) -> bool:
-        """Return whether nothing follows in `calls`; what is submitted later takes a thread."""
+        """Return whether `calls` is empty; if so, the next call takes another thread."""
         with self._lock:
             if not calls.empty():
                 return False
@@ -113,13 +114,15 @@ _current: ContextVar[RequestThread | None] = ContextVar("request_thread", defaul
 
 
 class OwnThread:
-    """A block whose synchronous code runs on one thread of `pool`, released at its end::
+    """A block whose synchronous code runs on one thread of `pool`, released at its end.
+
+    Example::
 
         async with OwnThread(pool):
             await User.objects.acount()
 
-    With the thread go the database connections that were opened on it. A task that outlives the
-    block takes a thread for each of its calls.
+    The database connections that were opened on the thread are closed or kept for reuse, as
+    `CONN_MAX_AGE` says. A task that outlives the block takes a thread for each of its calls.
     """
 
     def __init__(self, pool: Executor) -> None:
@@ -137,24 +140,24 @@ class OwnThread:
 
 
 def request_thread() -> RequestThread | None:
-    """Return the current request's thread, or None if a caller of the handler has chosen one."""
+    """Return the current request's thread, or `None` if a caller of the handler has chosen one."""
     return _current.get()
 
 
 def caller_has_chosen() -> bool:
-    """Return whether synchronous code runs on a thread that async_to_sync(), or a test, has chosen.
+    """Return whether `async_to_sync()` or a test has chosen the thread for synchronous code.
 
     The context of another request does not count. A server may start a request in the context of
-    the last one of its connection: https://github.com/python/cpython/issues/140947
+    the previous one on its connection: https://github.com/python/cpython/issues/140947
     """
     return _django.sync_calls_have_thread()
 
 
 def release_thread() -> None:
-    """Release the current request's thread, and with it its database connections.
+    """Release the current request's thread and its database connections.
 
-    For async code that has used the ORM and is about to await something slow. It waits for nothing
-    and takes no thread; synchronous code that follows takes another.
+    For async code that has used the ORM and is about to await something slow. This neither blocks
+    nor uses a thread; synchronous code that follows takes another thread.
     """
     thread = request_thread()
     if thread:
@@ -166,8 +169,8 @@ def _close_connections() -> None:
     for connection in connections.all(initialized_only=True):
         try:
             connection.close_if_unusable_or_obsolete()
-        except Exception:  # Nobody waits for this any more.
+        except Exception:  # No caller is left to handle it.
             logger.exception("A request's connection to %r did not close.", connection.alias)
-        # Within a transaction, autocommit is off, and so the connection has been closed above.
+        # Within a transaction autocommit is off, so the connection has been closed above.
         if connection.connection is None or connection.in_atomic_block:
             del connections[connection.alias]

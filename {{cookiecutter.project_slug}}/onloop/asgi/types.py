@@ -1,4 +1,7 @@
-"""What an ASGI application is called with. https://asgi.readthedocs.io/en/latest/specs/main.html"""
+"""The types of an ASGI application and its arguments.
+
+https://asgi.readthedocs.io/en/latest/specs/main.html
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any

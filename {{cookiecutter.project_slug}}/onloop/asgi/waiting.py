@@ -1,4 +1,4 @@
-"""Waiting for what comes next, or until the server is asked to stop."""
+"""Waiting that ends when the server is told to stop."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -10,11 +10,11 @@ from onloop.running import running
 
 
 class ServerStoppingError(Exception):
-    """The server is asked to stop, so nothing else is waited for."""
+    """The server has been told to stop, so the wait has ended."""
 
 
 class Waiter:
-    """Waits for tasks, but not beyond the moment that the server is asked to stop."""
+    """Waits for tasks, but no longer than until the server is told to stop."""
 
     def __init__(self, stop: asyncio.Task[object]) -> None:
         self._stop = stop
@@ -24,10 +24,10 @@ class Waiter:
         *tasks: asyncio.Task[Any],
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> set[asyncio.Task[Any]]:
-        """Return the tasks that are done as soon as one is, or none after `timeout` seconds.
+        """Return the finished tasks as soon as there is one, or none after `timeout` seconds.
 
         Raises:
-            ServerStoppingError: the server is asked to stop.
+            ServerStoppingError: the server has been told to stop.
         """
         if not self._stop.done():
             done, _ = await asyncio.wait(
@@ -40,13 +40,13 @@ class Waiter:
 
 @asynccontextmanager
 async def waiter() -> AsyncIterator[Waiter]:
-    """A block that waits for many things, one after the other, until the server stops."""
+    """Yield a waiter for any number of waits, one after the other."""
     async with running(stopping().wait()) as stop:
         yield Waiter(stop)
 
 
 async def until_stopping[T](source: AsyncIterator[T]) -> AsyncGenerator[T]:
-    """Yield the items of `source`, and end when it ends or the server is asked to stop.
+    """Yield the items of `source` until it ends or the server is told to stop.
 
     For the body of a response that would otherwise stay open indefinitely.
     """

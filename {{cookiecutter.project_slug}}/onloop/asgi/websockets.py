@@ -1,7 +1,7 @@
-"""WebSockets: which application serves which path, and who may open one (RFC 6455).
+"""WebSocket routes, and the check of who may open a WebSocket (RFC 6455).
 
-An app that speaks WebSocket has a module `routing` with `websocket_urlpatterns`: a list of
-`path()`s, each to an ASGI application.
+An app with WebSockets has a module `routing` with `websocket_urlpatterns`: a list of `path()`
+entries, each pointing to an ASGI application.
 https://channels.readthedocs.io/en/stable/topics/routing.html
 """
 
@@ -32,10 +32,10 @@ def installed_routes() -> Iterator[Any]:
 
 
 class WebSocketRouter:
-    """The ASGI application of all WebSockets, to be put into `onloop.observe.observed()`.
+    """The ASGI application for all WebSockets; wrap it in `onloop.observe.observed()`.
 
-    An unknown path or a foreign Origin is refused before the handshake, with HTTP status 403. What
-    is opened finds `session` and `user` in its scope.
+    An unknown path or a foreign `Origin` is refused before the handshake, with status 403. The
+    applications find `session` and `user` in their scope.
     """
 
     def __init__(self, routes: Iterable[Any]) -> None:
@@ -49,7 +49,7 @@ class WebSocketRouter:
 
 
 def with_route(route: Any) -> URLPattern:
-    """Return the route, with an application that names it for logs, metrics and traces."""
+    """Return the route with an application that names it for logs, metrics and traces."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         set_route(scope, str(route.pattern))
@@ -59,7 +59,7 @@ def with_route(route: Any) -> URLPattern:
 
 
 class _SessionUser(AuthMiddleware):
-    """The user of the session. Without its cookie that is nobody, and no thread has to look."""
+    """Sets the session's user; without a session cookie that is an anonymous one, and no query."""
 
     async def resolve_scope(self, scope: Any) -> None:
         if settings.SESSION_COOKIE_NAME in scope["cookies"]:
@@ -77,11 +77,11 @@ async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def is_allowed(scope: Scope) -> bool:
-    """Return whether the page that opens a WebSocket may: with the user's cookies, that is.
+    """Return whether a page of this origin may open a WebSocket with the user's cookies.
 
-    Django's rule for forms: the page's origin is that of the request itself, with scheme and port,
-    or one of `CSRF_TRUSTED_ORIGINS`. A client that sends no Origin is no browser, so it has no
-    other user's cookies to abuse (RFC 6455, section 10.2).
+    This is Django's rule for forms: the page's origin must be that of the request itself, including
+    scheme and port, or one of `CSRF_TRUSTED_ORIGINS`. A client that sends no `Origin` is not a
+    browser, so it has no other user's cookies to abuse (RFC 6455, section 10.2).
     """
     scheme = "https" if scope.get("scheme") == "wss" else "http"
     handshake = scope | {"method": "GET", "scheme": scheme, "query_string": b""}
