@@ -1,4 +1,4 @@
-"""Calls to other servers: one client per event loop, and calls that survive passing failures."""
+"""Calls to other servers: one client per event loop, and calls that survive transient failures."""
 
 from onloop.http.client import Client, http_client, shared_http_client
 from onloop.http.errors import (

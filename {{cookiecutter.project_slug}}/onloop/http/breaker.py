@@ -20,15 +20,17 @@ logger = logging.getLogger(__name__)
 
 
 class State(StrEnum):
+    """The states of a circuit, as metrics name them."""
+
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
 
 
 class Period:
-    """The time in which a circuit keeps its state, and the block of each call that begins in it.
+    """A time span in which a circuit keeps its state, and the block of each call started in it.
 
-    A call counts only while the period lasts in which it began.
+    A call's outcome counts only if it ends within the period in which it started.
     """
 
     def __init__(self, learn: Callable[[BaseException | None], None]) -> None:
@@ -36,7 +38,7 @@ class Period:
         self._learn = learn
 
     def check(self) -> None:
-        """Check that a call that began in this period may make another attempt.
+        """Check that a call that started in this period may make another attempt.
 
         Raises:
             CircuitOpenError: the period is over.
@@ -60,11 +62,12 @@ class Period:
 class Breaker:
     """The circuit to one server.
 
-    Closed, it lets every call through, and opens when at least `percent` of the last calls have
-    failed: of `WINDOW` calls, or of those since it closed, `FEWEST_CALLS` at least. Open, it
-    refuses every call immediately. After `seconds` it is half-open: one call goes through as a
-    probe. Its success closes the circuit, its failure opens it again. With `percent` 0 it never
-    opens. A call may take several attempts, and counts once, by its outcome::
+    A closed circuit lets every call through. It opens when at least `percent` of the last calls
+    have failed: of the last `WINDOW` calls, or of all since it closed if there are fewer, but at
+    least `FEWEST_CALLS`. An open circuit refuses every call immediately. After `seconds` it is
+    half-open: one call goes through as a probe. Its success closes the circuit, its failure opens
+    it again. With `percent` 0 the circuit never opens. A call may take several attempts, and counts
+    once, by its outcome::
 
         with breaker.call() as period:
             ...
@@ -92,7 +95,7 @@ class Breaker:
         return self._period
 
     def _end(self, error: BaseException | None) -> None:
-        """Learn from a call that has ended with this error, or without one."""
+        """Count a call that has ended with this error, or without one."""
         if error is None:
             self._learn(failed=False)
         elif isinstance(error, HTTPClientError) and error.blames_server is not None:

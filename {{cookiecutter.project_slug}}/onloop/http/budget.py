@@ -1,13 +1,13 @@
-"""Extra calls, as a share of all calls: a server in trouble gets little more than it had."""
+"""A limit on extra calls, as a share of all calls, so that they never overload a failing server."""
 
 from onloop.token_bucket import TokenBucket
 
 
 class Budget(TokenBucket):
-    """A token bucket: each call puts `ratio` of a token in, each extra call takes one out.
+    """A token bucket: each call adds `ratio` of a token, and each extra call takes one.
 
-    So there are no more extra calls than `ratio` of all calls, and `burst` more where it started
-    `full`. `withdrawn` counts the extra calls.
+    The extra calls are thus at most `ratio` of all calls, plus `burst` if the bucket started
+    `full`. `withdrawn` counts them.
 
     As in gRPC's retry throttling:
     https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
@@ -23,7 +23,7 @@ class Budget(TokenBucket):
         self.put(self._ratio)
 
     def withdraw(self) -> bool:
-        """Return whether one more extra call is allowed, and count it if so."""
+        """Return whether another extra call is allowed, and count it if so."""
         allowed = self.take()
         self.withdrawn += allowed
         return allowed

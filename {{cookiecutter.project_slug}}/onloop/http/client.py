@@ -1,16 +1,16 @@
 """Single HTTP calls to other servers.
 
-An app takes the client of the running event loop. It has one method and a few errors, the same on
+An app uses the client of the running event loop. It has one method and a few errors, the same for
 every transport::
 
     async with http_client() as client:
         body = await client.get(url, timeout=10.0, max_bytes=1_048_576)
 
-Redirects are not followed, cookies are not kept, and compression is not requested: a body that is
-small on the wire is small in memory too. The id and the trace of the request that calls are sent
-along (`onloop.observe.correlation`). A call is made once, but aiohttp repeats it immediately, and
-once, where the connection ends before the answer begins. `onloop.http.origins` is for calls that
-must survive more than that.
+Redirects are not followed, cookies are not kept, and compression is not requested, so a body that
+is small on the wire is small in memory too. The id and the trace of the current request are sent
+with each call (`onloop.observe.correlation`). A call is made once, except that aiohttp repeats it
+once, immediately, if the connection ends before the response starts. Calls that must survive more
+than that use `onloop.http.origins`.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ class Client:
         max_bytes: int,
         quota: BodyQuota | None = None,
     ) -> bytes:
-        """Return the body of a 2xx answer to `GET url`.
+        """Return the body of a 2xx response to `GET url`.
 
-        `timeout` is in seconds and total: from connecting to the last byte. A call may wait as long
-        before that for a free connection of ours. Reading stops as soon as a body is known to be
-        longer than `max_bytes`, or than the rest of the `quota`.
+        `timeout` is in seconds and covers everything from connecting to the last byte. Before that,
+        a call may wait equally long for one of the client's connections. Reading stops as soon as
+        the body is known to be larger than `max_bytes` or than the rest of the `quota`.
 
         Raises:
             DNSError, ConnectError, CallTimeoutError, PoolTimeoutError, QuotaExceededError,
@@ -58,7 +58,7 @@ class Client:
                 return await self._transport.get(url, max_bytes, quota)
         except TimeoutError as error:
             raise CallTimeoutError(f"The server did not answer within {timeout:g} s.") from error
-        except UnicodeError as error:  # The host cannot be a name in the DNS (IDNA).
+        except UnicodeError as error:  # The host is not a valid DNS name (IDNA).
             raise DNSError from error
         finally:
             self._connections.release()
@@ -82,5 +82,5 @@ def shared_http_client() -> AbstractAsyncContextManager[None]:
 
 
 def http_client() -> AbstractAsyncContextManager[Client]:
-    """A block with the client of the running event loop, or, without a lifespan, one of its own."""
+    """Return a block with the running event loop's client; without a lifespan it opens its own."""
     return _clients.client()

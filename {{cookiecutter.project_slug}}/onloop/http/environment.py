@@ -1,6 +1,7 @@
-"""Proxies and certificates as the environment names them, with the usual meaning.
+"""Proxies and certificates from the environment.
 
-`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`, `SSL_CERT_DIR`.
+`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and `SSL_CERT_DIR` have their
+usual meaning.
 """
 
 import ipaddress
@@ -18,8 +19,8 @@ from onloop.http.errors import ConnectError
 def proxy_for(url: str) -> str | None:
     """Return the URL of the proxy that the environment names for `url`, if any.
 
-    `NO_PROXY` is read as `urllib.request` does. A loopback address never goes through a proxy, as
-    in Go's `http.ProxyFromEnvironment`: the proxy's loopback is another machine's.
+    `NO_PROXY` is interpreted as in `urllib.request`. A loopback address never goes through a proxy,
+    as in Go's `http.ProxyFromEnvironment`: on the proxy it would name another machine.
 
     Raises:
         ConnectError: the proxy is not an HTTP proxy.
@@ -40,13 +41,13 @@ def proxy_for(url: str) -> str | None:
 
 
 def ssl_context(transport: str) -> ssl.SSLContext:
-    """Return the TLS context of a transport: httpx sets on its own which protocols to negotiate."""
+    """Return the TLS context of a transport; each has its own, because httpx sets ALPN on it."""
     return _ssl_context(transport, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 @cache
 def _ssl_context(transport: str, cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
-    # Reading the certificates takes some 20 ms: once per process, not once per one-off client.
+    # Reading the certificates takes some 20 ms: do it once per process, not once per client.
     return httpx.create_ssl_context()
 
 

@@ -1,6 +1,7 @@
-"""The errors of calls to other servers, the same on every transport.
+"""The errors of calls to other servers, the same for every transport.
 
-Each one carries its own policy: whether a repeat may help, and whether the server is to blame.
+Each error class carries its own policy: whether a retry may help, and whether the server is to
+blame.
 """
 
 import re
@@ -14,10 +15,11 @@ QUERY = re.compile(r"\?[^\s'\"<>\])}]+")
 
 
 class HTTPClientError(Exception):
-    """A call without a usable answer. Its text is a sentence for people, without the URL.
+    """A call without a usable response. Its text is a sentence for people, without the URL.
 
-    `passing`: the same call may well succeed a moment later. `blames_server`: the server is in
-    trouble, and not just this one call; None where the call never showed how the server is.
+    `passing` is whether the failure is transient, so that a retry may succeed. `blames_server` is
+    whether the server as a whole is failing, rather than this one call; `None` if the call says
+    nothing about the server.
     """
 
     type: ClassVar[str]
@@ -26,7 +28,7 @@ class HTTPClientError(Exception):
 
 
 class DNSError(HTTPClientError):
-    """The name of the server, or of the proxy, has no address. Nothing was sent."""
+    """The name of the server or of the proxy could not be resolved. Nothing was sent."""
 
     type = "dns_error"
     passing = True
@@ -37,7 +39,7 @@ class DNSError(HTTPClientError):
 
 
 class ConnectError(HTTPClientError):
-    """No connection: refused, unreachable, TLS or the proxy failed. Nothing was sent."""
+    """No connection: refused, unreachable, or TLS or the proxy failed. Nothing was sent."""
 
     type = "connect_error"
     passing = True
@@ -48,17 +50,17 @@ class ConnectError(HTTPClientError):
 
 
 class PoolTimeoutError(HTTPClientError):
-    """None of our own connections was free in time. Nothing was sent."""
+    """None of the client's own connections was free in time. Nothing was sent."""
 
     type = "pool_timeout"
     blames_server = None
 
 
 class CallTimeoutError(HTTPClientError):
-    """The whole body did not arrive in time, for whatever reason.
+    """The body did not arrive completely in time, for whatever reason.
 
-    Not `passing`: repeating the work does not help a server that is too slow already.
-    `onloop.http.hedge` helps against a single slow call.
+    Not `passing`: repeating the call would only add load to a server that is already too slow.
+    `onloop.http.hedge` helps with single slow calls.
     """
 
     type = "timeout"
@@ -66,9 +68,9 @@ class CallTimeoutError(HTTPClientError):
 
 
 class BadResponseError(HTTPClientError):
-    """A connection, but no complete, successful, acceptable answer on it.
+    """A connection without a complete, successful and acceptable response.
 
-    `status` is the answer's status code where that is the problem, `retry_after` the text of its
+    `status` is the response's status code if that is the problem, and `retry_after` the text of its
     `Retry-After` header (RFC 9110, section 10.2.3).
     """
 
@@ -86,7 +88,7 @@ class BadResponseError(HTTPClientError):
 
 
 class BrokenAnswerError(BadResponseError):
-    """A connection that ended within the answer, or carried something other than HTTP."""
+    """A connection that ended in the middle of the response, or carried invalid HTTP."""
 
     passing = True
     blames_server = True
@@ -98,7 +100,7 @@ class BrokenAnswerError(BadResponseError):
 
 
 class QuotaExceededError(HTTPClientError):
-    """The bodies of several calls were too large together."""
+    """The bodies of several calls together were too large."""
 
     type = "quota_exceeded"
 
@@ -113,13 +115,13 @@ class CircuitOpenError(HTTPClientError):
 
 
 class DeadlineExceededError(HTTPClientError):
-    """The deadline of all calls passed before this one had its answer."""
+    """The common deadline of several calls passed before this one had its response."""
 
     type = "deadline_exceeded"
 
 
 def describe(error: BaseException) -> str:
-    """Return the error and all its causes on one line, without credentials and queries of URLs."""
+    """Return the error and all its causes on one line, without URLs' credentials and queries."""
     first, *causes = _chain(error)
     behind = [f"{type(cause).__name__}: {cause}" for cause in causes]
     text = ", caused by ".join([str(first).rstrip("."), *behind])
@@ -132,5 +134,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         yield cause
-        # Suppressed contexts too: httpcore hides its knowledge of the socket by `from None`.
+        # Include suppressed contexts: httpcore hides the socket's error with `from None`.
         cause = cause.__cause__ or cause.__context__

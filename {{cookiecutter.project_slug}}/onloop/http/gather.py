@@ -1,4 +1,4 @@
-"""Concurrent calls: bounded, with a deadline, and none of them outlives its caller."""
+"""Concurrent calls with a limit and a deadline, none of which outlives its caller."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Arrival[Answer]:
-    """A call that has ended: its index and outcome, when it started, and how long it took.
+    """A call that has ended: its index, its outcome, when it started, and how long it took.
 
-    Times are in seconds; `started` counts from the start of all calls. A call that the deadline
-    kept from starting has `started` at the deadline and took no time.
+    Times are in seconds; `started` is relative to the start of all calls. For a call that could not
+    start before the deadline, `started` is the time of the deadline and `elapsed` is 0.
     """
 
     index: int
@@ -45,14 +45,15 @@ async def gather[Item, Answer](
             async for arrival in arrivals:
                 ...
 
-    At most `concurrency` calls are in flight. An outcome is what the call returned or the
-    `HTTPClientError` it raised; `DeadlineExceededError` where there was neither `deadline` seconds
-    after the start. Any other exception cancels the remaining calls and is raised, in an
-    `ExceptionGroup`, where the arrivals are awaited.
+    At most `concurrency` calls are in flight. An outcome is the call's return value, the
+    `HTTPClientError` it raised, or a `DeadlineExceededError` if it had not ended `deadline` seconds
+    after the start. Leaving the block, for whatever reason, cancels the calls in flight and waits
+    for them to end, which a plain generator could not promise (PEP 789). The causes of the failures
+    that arrived are logged in one line.
 
-    Leaving the block, for whatever reason, cancels the calls in flight and waits for their end.
-    That promise is why this is a context manager and not a plain generator (PEP 789). The causes of
-    the failures that arrived are logged in one line.
+    Raises:
+        ExceptionGroup: where the arrivals are awaited, if a call raised any other exception; the
+            remaining calls are cancelled.
     """
     queue: asyncio.Queue[Arrival[Answer] | None] = asyncio.Queue()
     calls = asyncio.create_task(_call_all(call, items, concurrency, deadline, queue))
@@ -114,7 +115,7 @@ async def _call_all[Item, Answer](
 
 
 def _log_failures(failures: Collection[HTTPClientError], calls: int) -> None:
-    """Log the causes, the most frequent first: a thousand calls may fail together."""
+    """Log the most frequent causes in one line, since a thousand calls may fail together."""
     causes = Counter(f"{error.type}: {describe(error)}" for error in failures)
     shown = "; ".join(f"{count} x {cause}" for cause, count in causes.most_common(MOST_CAUSES))
     logger.warning("%d of %d calls failed. %s", len(failures), calls, shown)

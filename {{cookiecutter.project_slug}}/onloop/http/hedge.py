@@ -1,4 +1,4 @@
-"""Hedged calls: a second copy of a call that takes longer than most, and the first answer wins.
+"""Hedged calls: a call that takes longer than most is sent again, and the first response wins.
 
 After Jeffrey Dean and Luiz André Barroso, "The Tail at Scale", 2013; https://doi.org/10.1145/2408776.2408794
 """
@@ -33,18 +33,18 @@ class Hedge:
         self._responses = 0
 
     async def call[T](self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what `call()` or its second copy returns, whichever is first.
+        """Return the result of `call()` or of its second copy, whichever is first.
 
-        A copy that fails waits for the other.
+        If one copy fails, the result is that of the other.
 
         Raises:
-            HTTPClientError: both have failed; the error is that of the first copy.
+            HTTPClientError: both have failed; this is the error of the first copy.
         """
         self.budget.deposit()
         start = perf_counter()
         result = await (call() if self.delay is None else self._race(call, self.delay))
-        # Where the second copy wins, this is less than the first would have taken, but more than
-        # the percentile; so it does not move the percentile.
+        # If the second copy wins, this is less than the first would have taken, but more than the
+        # percentile, so it does not shift the percentile.
         self._learn(perf_counter() - start)
         return result
 

@@ -1,4 +1,4 @@
-"""Calls whose answer must be JSON."""
+"""Calls whose response must be JSON."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,11 +9,11 @@ LARGE_BODY = 64 * 1024
 
 
 async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
-    """Return the body that `get(url)` returns: JSON text, as the server wrote it.
+    """Return the body from `get(url)`, which must be JSON, exactly as the server sent it.
 
     Raises:
         BadResponseError: the body is not JSON in UTF-8.
-        HTTPClientError: any other failure of `get`.
+        HTTPClientError: `get` has failed.
     """
     body = await get(url)
     try:

@@ -1,4 +1,4 @@
-"""Bounds on calls: how many at a time, and how many bytes of bodies together."""
+"""Limits on calls: on how many run at a time, and on the total size of their bodies."""
 
 import asyncio
 
@@ -8,21 +8,21 @@ MAX_CONNECTIONS = 1_000
 
 
 class Connections(asyncio.Semaphore):
-    """The places for calls of one client: `MAX_CONNECTIONS` at a time, first come, first served.
+    """The slots for one client's calls: `MAX_CONNECTIONS` at a time, first come, first served.
 
-    Calls wait here, so no transport's pool ever queues: that wait would count as the server's time,
-    and httpcore loses a place in its pool for each call that is cancelled meanwhile
-    (https://github.com/encode/httpcore/issues/1093).
+    Calls wait here, so that they never queue in a transport's pool. That wait would count as the
+    server's time, and httpcore loses a slot of its pool for each call that is cancelled in the
+    queue (https://github.com/encode/httpcore/issues/1093).
     """
 
     def __init__(self) -> None:
         super().__init__(MAX_CONNECTIONS)
 
     async def acquire_within(self, seconds: float) -> None:
-        """Acquire a place.
+        """Acquire a slot.
 
         Raises:
-            PoolTimeoutError: none was free in time.
+            PoolTimeoutError: none became free within `seconds`.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -32,17 +32,20 @@ class Connections(asyncio.Semaphore):
 
 
 class BodyQuota:
-    """The bytes that the bodies of several calls may have together; failed calls do not count."""
+    """The total size, in bytes, that the bodies of several calls may have.
+
+    Failed calls do not count.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._left = max_bytes
 
     def take(self, count: int) -> None:
-        """Take the bytes that a call has read.
+        """Count `count` bytes that a call has read.
 
         Raises:
-            QuotaExceededError: there were fewer left.
+            QuotaExceededError: fewer were left.
         """
         self._left -= count
         if self._left < 0:

@@ -1,4 +1,4 @@
-"""The metrics of calls to other servers, for Prometheus."""
+"""Prometheus metrics of calls to other servers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_ORIGINS = 100
 
 UPSTREAM_SECONDS = Histogram(
     "upstream_call_duration_seconds",
-    "Time of one attempt of a call to another server, with its wait for a connection.",
+    "Duration of one attempt to call another server, including the wait for a connection.",
     ("origin", "outcome"),
     buckets=SECONDS,
 )
@@ -31,9 +31,9 @@ _origins: set[str] = set()
 
 
 class CallDurations:
-    """How long the calls to one server took, by outcome: `ok`, `cancelled`, or the error's type.
+    """The durations of the calls to one server, by outcome: `ok`, `cancelled`, or the error's type.
 
-    Servers beyond the first `MAX_ORIGINS` are measured as one, `other`.
+    Servers beyond the first `MAX_ORIGINS` are measured together, as `other`.
     """
 
     def __init__(self, origin: str) -> None:
@@ -43,7 +43,7 @@ class CallDurations:
         self._seconds = cache(self._histogram)
 
     def measure(self, seconds: float, error: BaseException | None) -> None:
-        """Add a call that took this long and ended with this error, or without one."""
+        """Record a call that took this many seconds and ended with this error, or without one."""
         if error is None:
             outcome = "ok"
         else:
@@ -55,20 +55,21 @@ class CallDurations:
 
 
 class OriginCollector(Collector):
-    """The retries and hedged calls to each server, and the state of its circuit."""
+    """Collects the retries and hedged calls to each server, and the state of its circuit."""
 
     def __init__(self, origins: Callable[[], Mapping[str, Origin]]) -> None:
         self._origins = origins
 
     def collect(self) -> Iterable[Metric]:
+        """Return the metrics of the first `MAX_ORIGINS` servers."""
         retries = CounterMetricFamily(
-            "upstream_retries", "Calls that were made again.", labels=["origin"]
+            "upstream_retries", "Attempts after the first one.", labels=["origin"]
         )
         hedges = CounterMetricFamily(
             "upstream_hedges", "Second copies of slow calls.", labels=["origin"]
         )
         circuits = GaugeMetricFamily(
-            "upstream_circuit", "1 for the state that it is in.", labels=["origin", "state"]
+            "upstream_circuit", "1 for the current state, else 0.", labels=["origin", "state"]
         )
         for name, origin in islice(self._origins().items(), MAX_ORIGINS):
             retries.add_metric([name], origin.retry_budget.withdrawn)

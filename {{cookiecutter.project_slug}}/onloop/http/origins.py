@@ -1,6 +1,6 @@
-"""The servers that are called: the state of each, and calls that survive its failures.
+"""Calls that survive a server's failures, and the state that is kept for each server.
 
-The place to start where an app calls another server::
+An app that calls another server starts here::
 
     origin = origin_of(url)
     async with http_client() as client:
@@ -30,7 +30,7 @@ RETRY_BURST = 10
 
 
 class Origin:
-    """One server: scheme, host and port (RFC 6454)."""
+    """One server, identified by scheme, host and port (RFC 6454)."""
 
     def __init__(self, name: str) -> None:
         self.breaker = Breaker(
@@ -52,15 +52,15 @@ class Origin:
         until: float,
         quota: BodyQuota | None = None,
     ) -> bytes:
-        """Return what `client.get` returns: retried, hedged, and behind the circuit breaker.
+        """Return the result of `client.get`, with retries, hedging and the circuit breaker.
 
-        Each attempt takes at most `timeout` seconds; no retry starts after `until`, in the time of
-        the event loop. The breaker counts the call once, by its outcome, whatever the number of
+        Each attempt takes at most `timeout` seconds. No retry starts after `until`, a time of the
+        event loop's clock. The breaker counts the call once, by its outcome, whatever the number of
         attempts.
 
         Raises:
             CircuitOpenError: the server is being skipped.
-            HTTPClientError: any other failure of `client.get`.
+            HTTPClientError: the last attempt of `client.get` has failed.
         """
         with self.breaker.call() as period:
             send = partial(client.get, url, timeout=timeout, max_bytes=max_bytes, quota=quota)
@@ -91,7 +91,7 @@ _origins: dict[str, Origin] = {}
 
 
 def origin_of(url: str) -> Origin:
-    """Return the one server that `url` is on."""
+    """Return the server of `url`; the same object for every URL of that server."""
     parts = urlsplit(url)
     name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     if name not in _origins:
@@ -100,7 +100,7 @@ def origin_of(url: str) -> Origin:
 
 
 def origins() -> Mapping[str, Origin]:
-    """Return the servers called so far, by name."""
+    """Return the servers known so far, by name such as `https://example.com`."""
     return _origins
 
 

@@ -1,4 +1,4 @@
-"""Retries: a call that fails for a passing reason is repeated a little later."""
+"""Retries: a call with a transient failure is repeated after a short delay."""
 
 import asyncio
 from asyncio import sleep
@@ -18,15 +18,15 @@ LONGEST_BACK_OFF = 5.0
 async def retried[T](
     call: Callable[[], Awaitable[T]], *, retries: int, budget: Budget, until: float
 ) -> T:
-    """Await `call()`, and repeat it at most `retries` times where it fails for a passing reason.
+    """Await `call()`, and repeat it at most `retries` times after a transient failure.
 
-    Before each retry there is an exponential back-off with full jitter, so that clients that
-    failed together do not return together, after the time that the server requests by
-    `Retry-After`. No retry starts after `until`, in the time of the event loop, nor beyond the
-    `budget`. https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    Each retry waits for the time that the server requests with `Retry-After`, plus an exponential
+    back-off with full jitter, so that clients that failed together do not retry together. No retry
+    starts after `until`, a time of the event loop's clock, or when the `budget` is used up.
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
     Raises:
-        HTTPClientError: the error of the last call that was made.
+        HTTPClientError: the last attempt has failed, with this error.
     """
     budget.deposit()
     reason: HTTPClientError | None = None
@@ -50,7 +50,7 @@ async def retried[T](
 
 
 def _requested_pause(error: HTTPClientError) -> float:
-    """Return the seconds to wait by `Retry-After`; 0 where it is missing or unreadable."""
+    """Return the seconds to wait according to `Retry-After`; 0 if it is missing or invalid."""
     text = getattr(error, "retry_after", None) or ""
     if text.isascii() and text.isdigit():
         return float(text)

@@ -1,11 +1,11 @@
-"""What carries the calls: aiohttp, or httpx for HTTP/2. The one module that uses either.
+"""The transports of calls: aiohttp, or httpx for HTTP/2. Only this module uses either.
 
-`settings.HTTP_TRANSPORT` chooses. httpx speaks HTTP/2 where an https server offers it; its pool
-slows down with the number of calls in flight.
+`settings.HTTP_TRANSPORT` selects one. httpx uses HTTP/2 if an https server offers it; its pool gets
+slower with the number of calls in flight.
 
-aiohttp's connections bound all that an upstream sends before its answer; httpx bounds the headers
-alone. Endless informational answers (1xx) end with the timeout there, and hold the event loop for
-some 0.04 s at a time, the time to parse one read of 64 KiB.
+The connections of `AiohttpTransport` limit everything that an upstream sends before its final
+response; httpx limits the headers only. With httpx, endless informational responses (1xx) end with
+the timeout, and block the event loop for some 0.04 s at a time, the time to parse 64 KiB.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ READ_BUFFER = 64 * 1024
 
 
 class Transport(Protocol):
-    """Carries the calls of one client. Timeouts and the number of calls are the client's matter."""
+    """Makes the calls of one client, which limits their duration and number."""
 
     async def get(self, url: str, max_bytes: int, quota: BodyQuota | None) -> bytes:
-        """Return the body of a 2xx answer to `GET url`.
+        """Return the body of a 2xx response to `GET url`.
 
         Raises:
             DNSError, ConnectError, QuotaExceededError, BadResponseError: the call has failed.
-            UnicodeError: the host cannot be a name in the DNS.
+            UnicodeError: the host is not a valid DNS name.
         """
 
     async def aclose(self) -> None:
@@ -51,10 +51,12 @@ class Transport(Protocol):
 
 
 class AiohttpTransport:
+    """HTTP/1.1 with aiohttp."""
+
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
             connector=_Connector(
-                limit=0,  # The client bounds the calls.
+                limit=0,  # The client limits the calls.
                 keepalive_timeout=KEEPALIVE_SECONDS,
                 ssl=ssl_context("aiohttp"),
             ),
@@ -67,6 +69,7 @@ class AiohttpTransport:
         self._prepare = lru_cache(PREPARED_URLS)(_aiohttp_target)
 
     async def get(self, url: str, max_bytes: int, quota: BodyQuota | None) -> bytes:
+        """Return the body of a 2xx response; see `Transport.get()`."""
         target, proxy = self._prepare(url)
         try:
             async with self._session.get(
@@ -82,11 +85,12 @@ class AiohttpTransport:
             raise BrokenAnswerError from error
 
     async def aclose(self) -> None:
+        """Close every connection."""
         await self._session.close()
 
 
 class _Connector(aiohttp.TCPConnector):
-    """aiohttp's connector, with connections that bound the head of an answer."""
+    """aiohttp's connector, with connections that limit the head of a response."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -95,23 +99,23 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Connection(ResponseHandler):
-    """A connection that is closed where an answer has a head longer than `MAX_HEAD`.
+    """A connection that is closed when the head of a response exceeds `MAX_HEAD` bytes.
 
-    Informational answers (1xx) are part of that head. aiohttp itself bounds neither their number
-    nor the parsed answers that nobody reads, such as those to no request.
+    Informational responses (1xx) count towards the head. aiohttp itself limits neither their number
+    nor that of responses without a request, which nothing reads.
     """
 
     _awaited = False
     _head = 0
 
     def set_response_params(self, **params: Any) -> None:
-        """Start waiting for the answer to a request."""
+        """Start waiting for the response to a request."""
         self._awaited = True
         self._head = 0
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data received; in slices while it may be the head: a body may follow."""
+        """Parse received data; in slices while it may belong to the head, as a body may follow."""
         while self._awaited and data:
             head, data = data[:HEAD_SLICE], data[HEAD_SLICE:]
             self._head += len(head)
@@ -126,7 +130,7 @@ class _Connection(ResponseHandler):
     def feed_data(
         self, data: tuple[RawResponseMessage, aiohttp.StreamReader], size: int = 0
     ) -> None:
-        """Take a parsed head."""
+        """Accept the parsed head of a response, and skip an informational one."""
         if not self._awaited:
             self._give_up("There is an answer to no request.")
         elif data[0].code >= 200 or data[0].code == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -140,6 +144,8 @@ class _Connection(ResponseHandler):
 
 
 class HttpxTransport:
+    """HTTP/2, or HTTP/1.1 where a server has no HTTP/2, with httpx."""
+
     def __init__(self) -> None:
         self._ssl_context = ssl_context("httpx")
         self._transport = cache(self._open_transport)
@@ -151,8 +157,8 @@ class HttpxTransport:
             verify=self._ssl_context,
             http2=True,
             limits=httpx.Limits(
-                max_connections=None,  # The client bounds the calls.
-                max_keepalive_connections=20,  # httpx's default. Its pool is quadratic in this.
+                max_connections=None,  # The client limits the calls.
+                max_keepalive_connections=20,  # httpx's default; its pool is quadratic in this.
                 keepalive_expiry=KEEPALIVE_SECONDS,
             ),
             proxy=proxy,
@@ -161,10 +167,11 @@ class HttpxTransport:
         return transport
 
     async def get(self, url: str, max_bytes: int, quota: BodyQuota | None) -> bytes:
+        """Return the body of a 2xx response; see `Transport.get()`."""
         target, proxy = self._prepare(url)
         request = httpx.Request("GET", target, headers={**HEADERS, **outgoing_headers()})
         try:
-            # Straight to the transport: AsyncClient would parse and merge much more for each call.
+            # AsyncClient would parse and merge much more for each call.
             response = await self._transport(proxy).handle_async_request(request)
             async with aclosing(response):
                 _check_status(response.status_code, response.headers)
@@ -175,6 +182,7 @@ class HttpxTransport:
             raise BrokenAnswerError from error
 
     async def aclose(self) -> None:
+        """Close every connection."""
         for transport in self._transports:
             await transport.aclose()
 
