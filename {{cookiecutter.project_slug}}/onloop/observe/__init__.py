@@ -15,7 +15,10 @@ __all__ = ["observed", "outgoing_headers", "telemetry"]
 
 
 def observed(app: Application) -> Application:
-    """Return `app` with an id, a trace and an access log, with metrics and with load shedding."""
+    """Wrap `app` in request ids, traces, the access log, metrics and load shedding.
+
+    Traces, metrics and load shedding depend on the settings.
+    """
     if settings.MAX_PENDING_REQUESTS:
         app = LoadShedding(app, settings.MAX_PENDING_REQUESTS)
     if settings.METRICS:
@@ -23,7 +26,7 @@ def observed(app: Application) -> Application:
     else:
         app = ExchangeMiddleware(app, log_access)
     if settings.TRACING:
-        # OpenTelemetry is an extra: without it nothing of it is imported.
+        # OpenTelemetry is an extra, so it may not be installed.
         from onloop.observe.tracing import traced, tracer_provider
 
         app = traced(app, tracer_provider())
@@ -32,7 +35,7 @@ def observed(app: Application) -> Application:
 
 @asynccontextmanager
 async def telemetry() -> AsyncIterator[None]:
-    """Run what `observed()` needs besides requests. A resource of the lifespan."""
+    """Run the background parts of `observed()`. A resource of the ASGI lifespan."""
     async with AsyncExitStack() as stack:
         if settings.TRACING:
             from onloop.observe.tracing import spans_exported

@@ -1,4 +1,4 @@
-"""The access log: one line for each request when it has ended."""
+"""The access log: one line per request or WebSocket, written when it ends."""
 
 import logging
 
@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 def log_access(exchange: Exchange) -> None:
-    """Log an exchange that has ended; `client_gone` where the client left before its end."""
+    """Log an exchange that has ended, with `client_gone` if the client disconnected before that."""
     level = logging.DEBUG if exchange.route in PROBES else logging.INFO
     if not logger.isEnabledFor(level):
         return

@@ -1,8 +1,8 @@
-"""What ties the log lines, the answer and the upstream calls of one request together.
+"""Correlation of the log lines, the response and the upstream calls of one request.
 
-Its id travels as `X-Request-ID`. The trace of the caller travels as `traceparent` and `tracestate`:
-a service that records no spans passes them on as they are, and no trace is broken.
-`onloop.observe.tracing` puts spans of this service in between.
+The request's id is passed on as `X-Request-ID`, and the client's trace as `traceparent` and
+`tracestate`. A service that records no spans passes these on unchanged, so that no trace is broken;
+`onloop.observe.tracing` adds the spans of this service.
 
 https://www.w3.org/TR/trace-context/#design-overview
 """
@@ -31,24 +31,25 @@ _nothing: Mapping[str, str] = {}
 
 
 def outgoing_headers() -> Mapping[str, str]:
-    """Return the headers that tell an upstream on behalf of which request it is called."""
+    """Return the headers of an upstream call that identify the current request and its trace."""
     return _outgoing.get(_nothing)
 
 
 class Correlation:
-    """ASGI middleware: gives each request and each WebSocket an id, and keeps its trace.
+    """ASGI middleware that gives each request and WebSocket an id, and keeps its trace.
 
-    The id is the caller's `X-Request-ID` where it is one, else a new one. It stands in every log
-    line of the request, in the answer, and in `outgoing_headers()`.
+    The id is the client's `X-Request-ID` if that is valid, otherwise a new one. It appears in every
+    log line of the request, in the response, and in `outgoing_headers()`.
     """
 
     def __init__(self, app: Application) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection with its id and trace, in a clean context."""
         if request_thread() and not caller_has_chosen():
-            # A request that was sent early, on a connection in use, inherits the context of the
-            # last: its language, its user, whatever its code has set.
+            # A pipelined request inherits the context of the previous one: its language, its user,
+            # and anything else that its code has set.
             await asyncio.create_task(self(scope, receive, send), context=Context())
             return
         received = _headers(scope)
@@ -72,9 +73,9 @@ class Correlation:
 
 
 def trace_headers(received: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Return the valid `traceparent`, and the `tracestate` with it, or nothing.
+    """Return a valid `traceparent` with its `tracestate`, or nothing.
 
-    Of a later version only what version 00 has is known, and is passed on as version 00.
+    A later version of `traceparent` is passed on as version 00, with the fields of that version.
     """
     parent = received.get(b"traceparent", b"")
     state = received.get(b"tracestate", b"")
@@ -89,7 +90,7 @@ def trace_headers(received: Mapping[bytes, bytes]) -> dict[str, str]:
 
 
 def _headers(scope: Scope) -> Mapping[bytes, bytes]:
-    """The request's headers; those that came more than once are joined (RFC 9110, section 5.2)."""
+    """Return the request's headers; repeated ones are joined (RFC 9110, section 5.2)."""
     headers: MutableMapping[bytes, bytes] = {}
     for name, value in scope["headers"]:
         headers[name] = headers[name] + b"," + value if name in headers else value

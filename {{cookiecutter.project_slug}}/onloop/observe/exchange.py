@@ -1,4 +1,4 @@
-"""A request and its answer, as seen from outside: how it ended, and how long it took."""
+"""A request and its response as seen from outside: how it ended, and how long it took."""
 
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
@@ -7,18 +7,19 @@ from typing import Any
 from onloop.asgi.types import Application, Receive, Scope, Send
 
 UNMATCHED = "unmatched"
-CLIENT_GONE = 499  # As nginx logs it: the client has left before there was an answer.
+CLIENT_GONE = 499  # As in nginx's logs: the client disconnected before there was a response.
 SWITCHING_PROTOCOLS = 101
 
 type Observer = Callable[[Exchange], None]
 
 
 class Exchange:
-    """One request or WebSocket. It is `scope["exchange"]` to those who handle it.
+    """One request or WebSocket, available to the application as `scope["exchange"]`.
 
-    `route` is the pattern of its URL: whoever matches the URL says which. `seconds` is how long it
-    took, a stream to its end. `status` is what was answered, or 500 where there was an exception
-    instead and 499 where the client did not wait. `complete` is whether all of the answer was sent.
+    `route` is the pattern of its URL, set by the code that matches the URL. `seconds` is how long
+    it took; a stream counts until its end. `status` is the status of the response: 500 if an
+    exception prevented it, 499 if the client disconnected before it. `complete` is whether all of
+    the response was sent.
     """
 
     def __init__(self, scope: Scope, send: Send) -> None:
@@ -33,7 +34,7 @@ class Exchange:
         self._start = perf_counter()
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Pass a message of the application on to the server, and learn from it."""
+        """Send a message of the application to the server, and record what it reveals."""
         await self._send(message)
         match message["type"]:
             case "http.response.start" | "websocket.http.response.start":
@@ -49,26 +50,27 @@ class Exchange:
                 self.complete = True
 
     def _is_all_sent(self, message: Mapping[str, Any]) -> bool:
-        """Tell whether all that was announced is sent: a client may leave as soon as it has it."""
+        """Return whether `Content-Length` bytes are sent: the client may disconnect after them."""
         self._sent += len(message.get("body", b""))
         lengths = (int(value) for name, value in self._headers if name.lower() == b"content-length")
         return self._sent == next(lengths, None)
 
     def end(self, *, failed: bool) -> None:
-        """Note that the application is done."""
+        """Record that the application has returned, or `failed` with an exception."""
         self.seconds = perf_counter() - self._start
         self.status = self.status or (500 if failed else CLIENT_GONE)
         self.complete |= failed
 
 
 class ExchangeMiddleware:
-    """ASGI middleware: tells `observers` of each exchange when it has ended."""
+    """ASGI middleware that calls `observers` with each exchange when it has ended."""
 
     def __init__(self, app: Application, *observers: Observer) -> None:
         self.app = app
         self.observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, and report it to the observers, even after an exception."""
         exchange = scope["exchange"] = Exchange(scope, send)
         failed = False
         try:
@@ -77,7 +79,8 @@ class ExchangeMiddleware:
             failed = True
             raise
         finally:
-            # Else the server's objects and these hold each other until the garbage is collected.
+            # Otherwise the server's objects and these refer to each other until the garbage is
+            # collected.
             del scope["exchange"]
             exchange.end(failed=failed)
             for observer in self.observers:

@@ -1,4 +1,4 @@
-"""One format for every line: the records of Django, of uvicorn and of the project.
+"""One log format for the records of Django, of uvicorn and of the project.
 
 https://www.structlog.org/en/stable/standard-library.html
 """
@@ -13,11 +13,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 def formatter(renderer: str) -> "Formatter":
-    """Return the formatter of `settings.LOGGING`, and make structlog's own loggers use it.
+    """Return the formatter for `settings.LOGGING`, and make structlog's own loggers use it.
 
-    `renderer` is `json`, one object for each line, or `console`, for people.
+    `renderer` is `json`, one object per line, or `console`, for people.
     """
-    # No line shows these, and looking them up takes half the time of a line:
+    # These appear in no line, and looking them up takes half the time of logging one:
     # https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = False
     logging.logProcesses = False
@@ -41,9 +41,9 @@ def formatter(renderer: str) -> "Formatter":
 
 
 class Formatter(logging.Formatter):
-    """Makes a line of each record, whose message is a text or a dictionary of fields.
+    """Formats each record as a line; its message is a text or a dictionary of fields.
 
-    structlog's `ProcessorFormatter` does so in nearly twice the time, which each request takes.
+    structlog's `ProcessorFormatter` takes nearly twice as long, for every request.
     """
 
     def __init__(self, *processors: Processor) -> None:
@@ -51,7 +51,7 @@ class Formatter(logging.Formatter):
         self._processors = processors
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return what the last processor makes of the record's fields."""
+        """Return the record's fields as the last processor renders them."""
         message: Any = record.msg
         event: Any = {**message} if isinstance(message, dict) else {"event": record.getMessage()}
         level = record.levelname.lower()
@@ -72,14 +72,15 @@ def _hand_on(
 
 
 class WithoutWebSockets(logging.Filter):
-    """What uvicorn says of each WebSocket is not logged: it has the query; see `access_log`."""
+    """Drops uvicorn's line for each WebSocket, which has its query; see `access_log` instead."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is logged."""
         return record.levelno > logging.INFO or '"WebSocket %s"' not in str(record.msg)
 
 
 def _json() -> list[Processor]:
-    # An encoder of its own: json.dumps() would make one for each line.
+    # One encoder for all lines: json.dumps() would create one for each.
     encode = json.JSONEncoder(default=repr).encode
     return [
         structlog.processors.format_exc_info,

@@ -1,6 +1,7 @@
-"""What is measured for Prometheus while `settings.METRICS` is on; `onloop.probes.metrics` shows it.
+"""Prometheus metrics of requests and the event loop, served by `onloop.probes.metrics`.
 
-Labels have few values: the pattern of a URL, never its path. https://prometheus.io/docs/practices/naming/
+They are measured only while `settings.METRICS` is on. Labels have few values: the pattern of a URL,
+never its path. https://prometheus.io/docs/practices/naming/
 """
 
 import asyncio
@@ -18,32 +19,33 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKE
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_SAMPLED_EVERY = 0.5
 
-# One more line for each histogram, which nothing reads.
+# These would add a line to each histogram that nothing reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 IN_FLIGHT = Gauge(
     "http_requests_in_flight",
-    "Requests whose answer has not ended, streams and WebSockets among them.",
+    "Requests whose response has not ended, including streams and WebSockets.",
 )
 REQUEST_SECONDS = Histogram(
     "http_request_duration_seconds",
-    "Time from a request to the end of its answer.",
+    "Time from a request to the end of its response.",
     ("method", "route", "status"),
     buckets=SECONDS,
 )
 LAG = Histogram(
     "event_loop_lag_seconds",
-    "How much later than it should a timer of the event loop fired.",
+    "Event-loop lag: how late a timer of the event loop fired.",
     buckets=SECONDS,
 )
 
 
 class InFlight:
-    """ASGI middleware: counts the requests that are not over yet."""
+    """ASGI middleware that counts the requests and WebSockets in progress."""
 
     def __init__(self, app: Application) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, and count it meanwhile."""
         with IN_FLIGHT.track_inprogress():
             await self.app(scope, receive, send)
 
@@ -54,7 +56,7 @@ def measure_request(exchange: Exchange) -> None:
     _request_seconds(method, exchange.route, exchange.status).observe(exchange.seconds)
 
 
-# labels() takes longer than observe(): what it returns is kept.
+# labels() takes longer than observe(), so its result is cached.
 @cache
 def _request_seconds(method: str, route: str, status: int) -> Histogram:
     return REQUEST_SECONDS.labels(method, route, status)
@@ -62,7 +64,7 @@ def _request_seconds(method: str, route: str, status: int) -> Histogram:
 
 @asynccontextmanager
 async def event_loop_lag_measured() -> AsyncIterator[None]:
-    """Measure how far the running event loop is behind. A resource of the lifespan."""
+    """Measure the lag of the running event loop. A resource of the ASGI lifespan."""
     task = asyncio.create_task(_measure_lag())
     try:
         yield

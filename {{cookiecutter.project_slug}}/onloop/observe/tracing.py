@@ -1,6 +1,6 @@
 """OpenTelemetry: one trace over a request and its upstream calls.
 
-Needs the extra `otel`, and is on where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector (OTLP over
+This needs the extra `otel`, and is on if `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector (OTLP over
 HTTP). The other variables of the SDK work as well:
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
@@ -31,7 +31,7 @@ _NOT_TRACED = ",".join(f"/{path}$" for path in PROBES)
 
 @cache
 def tracer_provider() -> TracerProvider:
-    """Export spans from now on, and make one for each call to another server."""
+    """Start exporting spans, record one for each call to another server, return the provider."""
     os.environ.setdefault("OTEL_SERVICE_NAME", settings.SITE_NAME)
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
     provider = TracerProvider()
@@ -42,7 +42,7 @@ def tracer_provider() -> TracerProvider:
 
 
 def traced(app: Application, provider: TracerProvider) -> Application:
-    """Return `app` with a span for each request, all of them on the event loop."""
+    """Return `app` with a span for each request, recorded on the event loop."""
     middleware = OpenTelemetryMiddleware(
         _named(app),
         tracer_provider=provider,
@@ -54,7 +54,7 @@ def traced(app: Application, provider: TracerProvider) -> Application:
 
 
 def _named(app: Application) -> Application:
-    """Return `app`, which names its span after the route, and its log lines' trace after the span.
+    """Return `app` with its span named after the route and the span's trace in its log lines.
 
     https://opentelemetry.io/docs/specs/semconv/http/http-spans/#name
     """
@@ -78,7 +78,7 @@ def _named(app: Application) -> Application:
 
 @asynccontextmanager
 async def spans_exported() -> AsyncIterator[None]:
-    """Send what is left of the spans when the server stops. A resource of the lifespan."""
+    """Send the remaining spans when the server stops. A resource of the ASGI lifespan."""
     yield
     await asyncio.to_thread(tracer_provider().shutdown)
 

@@ -1,4 +1,4 @@
-"""Liveness and readiness, as orchestrators ask for them."""
+"""Liveness and readiness probes for orchestrators."""
 
 import asyncio
 import logging
@@ -26,22 +26,23 @@ database = DatabaseThread("probes")
 @require_safe
 @never_cache
 async def healthz(request: HttpRequest) -> JsonResponse:
-    """Liveness: the event loop answers. Nothing else is asked, so only a dead process fails."""
+    """Liveness: the event loop responds. Nothing else is checked, so only a dead process fails."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @never_cache
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """Readiness: 200 when the parts that the process needs can be reached, else 503.
+    """Readiness: 200 if the database is reachable, otherwise 503.
 
-    Answers `{"status": "ok" | "degraded" | "unavailable", "parts": {"database": "ok" | "busy" |
-    "unreachable", "redis": ...}}` within seconds, whatever the parts do; `redis` is there with
-    `REDIS_URL`. Needs none of the requests' threads and connections.
+    The response is `{"status": "ok" | "degraded" | "unavailable", "parts": {"database": "ok" |
+    "busy" | "unreachable", "redis": "ok" | "unreachable"}}`; `redis` is included if `REDIS_URL` is
+    set. It arrives within seconds, whatever state the dependencies are in, and needs none of the
+    requests' threads and connections.
 
-    Without its database the process is unavailable. Without its Redis it is degraded, and still
-    ready: most requests need none, and the other processes miss the same Redis. So it is while
-    requests wait in line for a thread or a connection to the database (`busy`).
+    Without its database the process is unavailable. Without its Redis it is degraded but still
+    ready: most requests do not need it, and the other processes have lost the same Redis. It is
+    also degraded while requests queue for a thread or a database connection (`busy`).
     """
     parts = await _parts()
     if parts["database"] == "ok" and _requests_wait():
@@ -58,7 +59,7 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 
 
 async def _parts() -> Parts:
-    """Look at the parts, once for all probes that come meanwhile."""
+    """Check the dependencies, once for all probes that arrive during the check."""
     look = _looks.get()
     if look is None or look.done():
         look = asyncio.get_running_loop().create_task(_look(), context=Context())

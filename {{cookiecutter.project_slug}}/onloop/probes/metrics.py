@@ -1,4 +1,4 @@
-"""`/metrics`, for Prometheus: what every family of the package has registered."""
+"""`/metrics` for Prometheus: everything that the package and the project have registered."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from onloop.conf import settings
 @require_safe
 @never_cache
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Everything that is measured, in Prometheus' text format or as OpenMetrics.
+    """Return all metrics, in Prometheus' text format or as OpenMetrics.
 
     Raises:
         Http404: `settings.METRICS` is off.
@@ -29,14 +29,15 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class DatabasePools(Collector):
-    """What psycopg's pool says of itself, where the database has one.
+    """Collects the statistics of psycopg's pools.
 
     https://www.psycopg.org/psycopg3/docs/advanced/pool.html#pool-stats
     """
 
     def collect(self) -> Iterator[Metric]:
+        """Yield the statistics of every database that has a pool, labelled by its alias."""
         pool = GaugeMetricFamily(
-            "database_pool", "The pool's own figures.", labels=["database", "figure"]
+            "database_pool", "The statistics of the pool.", labels=["database", "figure"]
         )
         for connection in connections.all():
             if stats := getattr(connection, "pool", None):

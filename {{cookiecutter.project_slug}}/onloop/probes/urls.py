@@ -1,4 +1,4 @@
-"""The probes of orchestrators and monitoring."""
+"""URLs of the probes for orchestrators and monitoring."""
 
 from django.urls import path
 
