@@ -1,3 +1,5 @@
+"""Jobs in Django's admin."""
+
 from typing import Any
 
 from django.contrib import admin
@@ -15,4 +17,5 @@ class JobAdmin(DBTaskResultAdmin):
 
     @admin.display
     def attempts(self, job: DBTaskResult[Any, Any]) -> int:
+        """Return the number of attempts."""
         return len(job.worker_ids)

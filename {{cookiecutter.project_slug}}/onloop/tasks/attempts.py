@@ -1,7 +1,8 @@
 """Attempts at a job: how a worker claims one, and how it ends.
 
-A running job belongs to the last of its `worker_ids`, a worker that has a lease. The list names one
-attempt and no other, so an attempt that others have ended cannot end the job again.
+A running job belongs to the last of its `worker_ids`, which is a worker with a lease. The list
+identifies exactly one attempt, so an attempt that another worker has ended cannot end the job
+again.
 """
 
 from collections.abc import Collection, Mapping
@@ -33,12 +34,12 @@ class ResultTooLargeError(ValueError):
 
 
 def claim(worker_id: str, count: int) -> list[Job]:
-    """Claim the next jobs for a worker that has a lease, `count` at most."""
+    """Claim and return the next jobs, at most `count`; none if the worker has no lease."""
     ready = DBTaskResult.objects.ready().filter(backend_name=DEFAULT_TASK_BACKEND_ALIAS)
-    if not ready.exists():  # An idle worker leaves SQLite's one write lock to others.
+    if not ready.exists():  # An idle worker must not take SQLite's only write lock.
         return []
     with transaction.atomic():
-        # Locked, so that no worker ends its attempts before this one can be seen.
+        # Locked, so that no other worker ends its attempts before this claim is visible.
         if Lease.objects.select_for_update().filter(pk=worker_id).first() is None:
             return []
         jobs = list(ready.select_for_update(skip_locked=True)[:count])
@@ -48,14 +49,14 @@ def claim(worker_id: str, count: int) -> list[Job]:
 
 
 def requeue_all(worker_id: str, *, but: Collection[UUID] = ()) -> None:
-    """Requeue the running jobs of a worker, except those in `but`, which it knows of."""
+    """Requeue the running jobs of a worker, except those in `but`, which it knows about."""
     for job in DBTaskResult.objects.running():
         if job.worker_ids[-1] == worker_id and job.pk not in but:
             end_attempt(job, requeued(job))
 
 
 def end_attempt(job: Job, outcome: Outcome) -> bool:
-    """Write how an attempt ended; return False, and write nothing, if it had ended before."""
+    """Write how an attempt ended, and return `True`; if it has ended already, return `False`."""
     attempt = DBTaskResult.objects.filter(
         pk=job.pk, status=TaskResultStatus.RUNNING, worker_ids=job.worker_ids
     )
@@ -67,10 +68,10 @@ def end_attempt(job: Job, outcome: Outcome) -> bool:
 
 
 def success(return_value: object) -> Outcome:
-    """Return the outcome of a job that has returned.
+    """Return the outcome of a job that returned this value.
 
     Raises:
-        TypeError, ValueError: the result is not JSON.
+        TypeError, ValueError: the value cannot be represented in JSON.
         ResultTooLargeError: it is larger than `settings.JOBS_MAX_RESULT_BYTES`.
     """
     result = normalize_json(return_value)
@@ -85,9 +86,9 @@ def success(return_value: object) -> Outcome:
 
 
 def failure(job: Job, error: BaseException) -> Outcome:
-    """Return the outcome of an attempt that failed: a later attempt, or the end of the job.
+    """Return the outcome of a failed attempt: a later attempt, or the failure of the job.
 
-    A result that is too large ends the job: another attempt would make it as large.
+    A result that is too large fails the job, since another attempt would return the same.
     """
     outcome = {
         "exception_class_path": _text(f"{type(error).__module__}.{type(error).__qualname__}"),
@@ -102,13 +103,13 @@ def failure(job: Job, error: BaseException) -> Outcome:
 
 
 def requeued(job: Job) -> Outcome:
-    """Return the outcome of an attempt that was interrupted, and does not count."""
+    """Return the outcome of an interrupted attempt, which does not count as one."""
     return {"status": TaskResultStatus.READY, "worker_ids": job.worker_ids[:-1]}
 
 
 def _check_size(result: object) -> None:
     size = 0
-    # In pieces, so that other threads run meanwhile, and a huge result is never built in memory.
+    # In pieces, so that other threads can run, and a huge text is never built in memory.
     for piece in JSONEncoder().iterencode(result):
         size += len(piece)
         if size > settings.JOBS_MAX_RESULT_BYTES:
@@ -119,7 +120,7 @@ def _check_size(result: object) -> None:
 
 
 def _text(text: str) -> str:
-    """Return a text that every database accepts: bounded, without NUL and surrogates."""
+    """Return the text in a form that every database accepts: shortened, no NUL, no surrogates."""
     if len(text) > MAX_ERROR_CHARACTERS:
         half = MAX_ERROR_CHARACTERS // 2
         text = f"{text[:half]} [...] {text[-half:]}"

@@ -1,6 +1,6 @@
 """Leases: the database's record of which workers are alive.
 
-A worker renews its lease while it lives. When that has expired, the others end its attempts.
+A worker renews its lease while it runs. Once the lease has expired, other workers end its attempts.
 """
 
 from datetime import timedelta
@@ -16,34 +16,37 @@ from onloop.tasks.models import Lease
 
 
 class WorkerLostError(Exception):
-    """The process that ran the job has died, or has not renewed its lease."""
+    """The process that ran the job has died or has not renewed its lease."""
 
 
 def open_lease(worker_id: str) -> None:
-    """Let a worker claim jobs for `settings.JOBS_LEASE_SECONDS`, by the database's clock."""
+    """Allow a worker to claim jobs for `settings.JOBS_LEASE_SECONDS` by the database's clock."""
     Lease.objects.create(worker_id=worker_id, expires_at=_lease_end())
 
 
 def renew_lease(worker_id: str) -> bool:
-    """Renew a lease; return False if there is none, so that other workers have its jobs."""
+    """Renew a lease; return `False` if it is gone, and with it the worker's jobs."""
     return bool(Lease.objects.filter(pk=worker_id).update(expires_at=_lease_end()))
 
 
 def close_lease(worker_id: str) -> None:
-    """Remove the lease of a worker that stops, and requeue the jobs that it could not end."""
+    """Remove the lease of a worker that is stopping, and requeue its unfinished jobs."""
     with transaction.atomic():
         requeue_all(worker_id)
         Lease.objects.filter(pk=worker_id).delete()
 
 
 def end_lost_attempts() -> list[Job]:
-    """End the attempts of workers whose lease has expired; return the jobs that failed for good."""
+    """End the attempts of workers whose leases have expired; return the jobs that thereby failed.
+
+    The other jobs get another attempt.
+    """
     expired = Lease.objects.filter(expires_at__lt=Now())
     if not expired.exists():
         return []
     failed: list[Job] = []
     with transaction.atomic():
-        # Locked, so that a worker that was only slow finds no lease to renew.
+        # Locked, so that a worker that was merely slow finds no lease to renew.
         lost = {lease.pk for lease in expired.select_for_update(skip_locked=True)}
         for job in DBTaskResult.objects.running():
             if job.worker_ids[-1] in lost:

@@ -1,4 +1,4 @@
-"""What the interface of `django.tasks` lacks: the states of many jobs, and a full queue."""
+"""Queries that `django.tasks` has no interface for: the states of many jobs, and a full queue."""
 
 from collections.abc import Collection
 from typing import Any
@@ -15,7 +15,7 @@ backend: Any = default_task_backend  # With JOBS_BACKEND=rq, the one of onloop.t
 
 
 def states(job_ids: Collection[str]) -> dict[str, State]:
-    """Return the states of the jobs that exist, by their id: in the database, in one query."""
+    """Return the states of the jobs that exist, by id; with jobs in the database, in one query."""
     if settings.JOBS_BACKEND == "rq":
         return backend.states(job_ids)  # type: ignore[no-any-return]
     jobs = DBTaskResult.objects.only("status", "worker_ids").in_bulk(job_ids)

@@ -1,7 +1,7 @@
-"""Jobs in Redis, run by RQ's own workers: for `JOBS_BACKEND=rq`.
+"""Jobs in Redis, run by RQ's own workers: the backend for `JOBS_BACKEND=rq`.
 
-django-tasks-rq is written for django-tasks, the package that became a part of Django, and raises
-that package's error where Django's own is expected.
+django-tasks-rq is written for django-tasks, the package that became part of Django, and raises that
+package's error instead of Django's own.
 """
 
 from collections.abc import Collection
@@ -18,13 +18,18 @@ class RQBackend(django_tasks_rq.RQBackend):
     """The backend of django-tasks-rq, with Django's error for a job that does not exist."""
 
     def get_result(self, result_id: str) -> Any:
+        """Return a job.
+
+        Raises:
+            TaskResultDoesNotExist: there is no job with this id.
+        """
         try:
             return super().get_result(result_id)
         except NoSuchResult as error:
             raise TaskResultDoesNotExist(result_id) from error
 
     def states(self, job_ids: Collection[str]) -> dict[str, State]:
-        """Return the states of the jobs that exist, by their id."""
+        """Return the states of the jobs that exist, by id."""
         states = {}
         for job_id in job_ids:
             try:

@@ -1,4 +1,4 @@
-"""Views of any job: its state, its changes as a stream, and what a view that enqueues answers."""
+"""Views of a job's state and of its changes as a stream, and helpers for views that enqueue."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -30,7 +30,7 @@ RETRY_AFTER_SECONDS = 10
 @require_safe
 @redis_required
 async def job(request: HttpRequest, job_id: str) -> HttpResponseBase:
-    """Answer with the state of a job."""
+    """Return the state of a job as JSON, or 404."""
     try:
         return JsonResponse(job_json(await default_task_backend.aget_result(job_id)))
     except TaskResultDoesNotExist:
@@ -40,11 +40,10 @@ async def job(request: HttpRequest, job_id: str) -> HttpResponseBase:
 @require_GET
 @redis_required
 async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
-    """Send the state of a job as an event, again after each change, and end when it is finished.
+    """Send the state of a job as an event, now and after each change, until it is finished.
 
-    A browser that has seen the end and connects again gets status 204, and stops. Where the backend
-    is unreachable for half a minute, an event `unavailable` ends the stream, and the browser
-    connects again.
+    A browser that reconnects after the end gets status 204 and stops. If the backend is unreachable
+    for half a minute, an event `unavailable` ends the stream, and the browser reconnects.
     """
     if request.headers.get("Last-Event-ID") == DONE:
         return HttpResponse(status=204)
@@ -72,13 +71,17 @@ def queue_limited[**P](view: View[P]) -> View[P]:
 
 
 def enqueued(result: Result) -> JsonResponse:
-    """Return status 202 with the state of a new job, and the URL named `job` as its `Location`."""
+    """Return a 202 response with the state of a new job, and the URL named `job` as `Location`."""
     location = reverse("job", args=[result.id])
     return JsonResponse(job_json(result), status=202, headers={"Location": location})
 
 
 def job_json(result: Result) -> dict[str, object]:
-    """Return the state of a job: its `result` or its `error` once it is finished."""
+    """Return the state of a job for a JSON response.
+
+    `result` is set once the job has succeeded, and `error` once it has failed. Times are in ISO
+    8601.
+    """
     successful = result.status == TaskResultStatus.SUCCESSFUL
     return {
         "id": result.id,

@@ -1,4 +1,4 @@
-"""Jobs as they change, in any process.
+"""Following jobs, whichever process runs them.
 
 One task per event loop reads the states of all watched jobs every `settings.JOBS_POLL_SECONDS`, in
 one query. A follower holds neither a thread nor a database connection.
@@ -31,10 +31,10 @@ class JobsUnavailableError(Exception):
 
 
 async def follow(job: Result) -> AsyncGenerator[Result]:
-    """Yield the job, and again after each change seen, until it is finished or deleted.
+    """Yield the job, now and after each observed change, until it is finished or deleted.
 
     Raises:
-        JobsUnavailableError: the backend does not answer.
+        JobsUnavailableError: the backend is down.
     """
     watch = _watches.get()
     while True:
@@ -57,15 +57,15 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
 
     async def look(self, job_id: str) -> State | None:
-        """Return the job's state when it is read next, or None if the job is deleted.
+        """Return the job's state as soon as it is read next, or `None` if the job is deleted.
 
         Raises:
-            JobsUnavailableError: the backend does not answer.
+            JobsUnavailableError: the backend is down.
         """
         loop = asyncio.get_running_loop()
         future = self._waiting.setdefault(job_id, loop.create_future())
         if self._task is None or self._task.done():
-            # In a context of its own: that of a request would use the request's thread.
+            # In its own context, because a request's context would use the request's thread.
             self._task = loop.create_task(self._look_for_all(), context=Context())
         return await asyncio.shield(future)
 
@@ -90,7 +90,7 @@ class Watch:
         for job_id in job_ids:
             future = self._waiting.pop(job_id)
             future.set_exception(JobsUnavailableError("The states of jobs cannot be read."))
-            future.exception()  # Retrieved: the followers may have left.
+            future.exception()  # Mark it as retrieved: the followers may be gone.
 
 
 _watches = PerLoop(Watch)

@@ -1,4 +1,4 @@
-"""Runs the jobs that `django.tasks` has put into the database."""
+"""The worker that runs the jobs in the database."""
 
 import asyncio
 import logging
@@ -37,13 +37,13 @@ REFUSALS = 3
 
 logger = logging.getLogger(__name__)
 
-# Its own: neither requests nor streams of jobs delay the renewal of a lease.
+# A thread of its own, so that neither requests nor followers of jobs delay the renewal of a lease.
 database = DatabaseThread("jobs-worker")
 
 
 @asynccontextmanager
 async def embedded_worker() -> AsyncIterator[None]:
-    """Run jobs beside the requests of this process. A resource of the ASGI lifespan."""
+    """Run jobs in the server process, next to its requests. A resource of the ASGI lifespan."""
     worker = asyncio.create_task(Worker().run(), context=Context())
     try:
         yield
@@ -54,8 +54,8 @@ async def embedded_worker() -> AsyncIterator[None]:
 class Worker:
     """Runs up to `settings.JOBS_CONCURRENCY` jobs at a time on the running event loop.
 
-    Async jobs share the loop, sync jobs have a thread each. Every job has a context of its own and,
-    for its synchronous code, a thread whose database connections are closed at its end.
+    Async jobs share the loop; sync jobs have a thread each. Every job has its own context and, for
+    its synchronous code, its own thread, whose database connections are closed when the job ends.
     """
 
     def __init__(self) -> None:
@@ -69,9 +69,9 @@ class Worker:
         self._claim_in_doubt = False
 
     async def run(self) -> None:
-        """Run jobs until the process is asked to stop.
+        """Run jobs until the process is told to stop.
 
-        Running jobs then have `settings.JOBS_GRACE_SECONDS` to end, before they are requeued.
+        Running jobs then have `settings.JOBS_GRACE_SECONDS` to end before they are requeued.
         """
         stop = self._loop.create_task(stopping().wait())
         stop.add_done_callback(lambda _: self._wake.set())
@@ -91,7 +91,7 @@ class Worker:
             self._threads.shutdown(wait=False)
 
     async def _work(self, *, claiming: bool) -> None:
-        """Look once for jobs to run and attempts to end, then wait until there may be more."""
+        """Look once for jobs to run and lost attempts to end, then wait until there may be more."""
         self._wake.clear()
         try:
             await self._look(claiming=claiming)
@@ -137,11 +137,11 @@ class Worker:
 
     async def _attempt(self, job: Job) -> None:
         try:
-            # In a task of its own, so that a job that cancels itself does not cancel its ending.
+            # In its own task: a job that cancels itself must not cancel the code below.
             value, error = await self._loop.create_task(_perform(job))
             if error is not None:
                 raise error
-            # On another thread: checking a large result takes long.
+            # In another thread, because checking a large result takes long.
             await self._end(job, await asyncio.to_thread(success, value))
         except BaseException as error:  # SystemExit in a job must not stop the worker.
             stopped = isinstance(error, asyncio.CancelledError) and _cancelled()
@@ -155,8 +155,8 @@ class Worker:
         """Write an outcome as soon as the database accepts it.
 
         Raises:
-            Exception: the database has rejected a result three times, but renewed the lease each
-                time; or the lease is lost, or the server stops.
+            Exception: the database has rejected a result three times while it renewed the lease,
+                the lease is lost, or the server is stopping.
         """
         logged, refusals = False, 0
         while True:
@@ -171,7 +171,7 @@ class Worker:
                     logger.warning("Job %s: its outcome is not written yet", job.pk, exc_info=True)
                 logged = True
                 renewed = None
-                with suppress(DatabaseError):  # It is down, or accepts no writes.
+                with suppress(DatabaseError):  # The database is down, or accepts no writes.
                     renewed = await database.run(renew_lease, self._id)
                 refusals += bool(renewed)
                 if renewed is False or (refusals == REFUSALS and "return_value" in outcome):
@@ -199,12 +199,12 @@ class Worker:
             logger.error("The end of a job was not handled", exc_info=error)
 
     def _enqueued(self, **named: Any) -> None:
-        """Wake for a job that this process has enqueued, once its transaction is committed."""
+        """Wake up for a job that this process has enqueued, once its transaction is committed."""
         transaction.on_commit(lambda: self._loop.call_soon_threadsafe(self._wake.set))
 
 
 async def _perform(job: Job) -> tuple[object, BaseException | None]:
-    """Return what the job returns, or the error that it raises."""
+    """Return the job's return value, or the error that it raised."""
     try:
         result = job.task_result
         await task_started.asend(type(default_task_backend), task_result=result)
@@ -212,7 +212,7 @@ async def _perform(job: Job) -> tuple[object, BaseException | None]:
         if task.takes_context:
             args = [TaskContext(task_result=result), *args]
         return await task.acall(*args, **result.kwargs), None
-    except BaseException as error:  # asyncio would end the loop for a SystemExit.
+    except BaseException as error:  # asyncio would stop the loop on SystemExit.
         return None, error
 
 

@@ -1,4 +1,4 @@
-"""`manage.py jobs_worker`: run jobs in a process of their own, without serving requests."""
+"""`manage.py jobs_worker`: run jobs in a dedicated process."""
 
 import asyncio
 import signal
@@ -20,10 +20,12 @@ HEARTBEAT_SECONDS = 5.0
 
 
 class Command(BaseCommand):
-    help = "Runs jobs until SIGTERM or SIGINT; then ends or requeues the running ones."
+    """Run jobs without serving requests."""
+
+    help = "Runs jobs until SIGTERM or SIGINT; then finishes or requeues the running ones."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the option for probes."""
+        """Add `--heartbeat`."""
         parser.add_argument(
             "--heartbeat",
             type=Path,
@@ -35,7 +37,7 @@ class Command(BaseCommand):
         """Run the jobs in the database.
 
         Raises:
-            CommandError: the settings put them elsewhere.
+            CommandError: `settings.JOBS_BACKEND` stores the jobs elsewhere.
         """
         if settings.JOBS_BACKEND != "database":
             raise CommandError("JOBS_BACKEND is 'rq', so `manage.py rqworker` runs the jobs.")
@@ -43,7 +45,7 @@ class Command(BaseCommand):
 
 
 async def work(heartbeat: Path | None) -> None:
-    """Run jobs until the process is asked to stop, and touch the file meanwhile."""
+    """Run jobs until SIGINT or SIGTERM, and touch the file in the meantime."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping().set)
