@@ -1,4 +1,4 @@
-"""Events that any process publishes and any process follows."""
+"""Topics of events that any process can publish and any process can follow."""
 
 from onloop.event import Event
 from onloop.events.hubs import Hub, Publisher, hub

@@ -1,4 +1,4 @@
-"""The logs that keep the events of a topic for a while: in this process, or in Redis for all."""
+"""Logs that keep the recent events of each topic: in one process, or in Redis for all of them."""
 
 import re
 from bisect import bisect_right
@@ -12,19 +12,19 @@ from onloop.event import Event
 from onloop.redis import redis_client
 
 KEEP_SECONDS = 600  # After the last event of a topic.
-KEEP_EVENTS = 2_000  # Of one topic.
-KEEP_TOPICS = 1_000  # In one process or in one Redis, as the next one.
-KEEP_CHARACTERS = 64 * 1024 * 1024  # Of data; bytes in Redis.
-SLICE_EVENTS = 100  # In one command to Redis, or one reply.
+KEEP_EVENTS = 2_000  # Per topic.
+KEEP_TOPICS = 1_000  # Per process or per Redis.
+KEEP_CHARACTERS = 64 * 1024 * 1024  # Of data, per process; bytes per Redis.
+SLICE_EVENTS = 100  # Per command to Redis or reply.
 
 type Position = tuple[int, int]
-"""A place in a log; the `id` of an event that was read from the log names it."""
+"""A position in a log, named by the `id` of the event at that position."""
 
 START: Position = (0, 0)
 
 
 def position_of(event_id: str | None) -> Position:
-    """Return the position that the id of an event names, and the start for any other text."""
+    """Return the position that an event's id names; any other text names the start."""
     match = re.fullmatch("([0-9]{1,20})-([0-9]{1,20})", event_id or "", re.ASCII)
     return (int(match[1]), int(match[2])) if match else START
 
@@ -35,13 +35,16 @@ def events_after(events: list[Event], position: Position) -> list[Event]:
 
 
 class Log(Protocol):
-    """Keeps the last events of each topic, and gives each an id of its own."""
+    """Keeps the last events of each topic, and gives each a unique id."""
 
-    async def append(self, topic: str, events: Sequence[Event]) -> None: ...
+    async def append(self, topic: str, events: Sequence[Event]) -> None:
+        """Append events to a topic, and drop events and topics beyond the limits."""
 
-    async def read(self, topic: str, after: Position) -> list[Event]: ...
+    async def read(self, topic: str, after: Position) -> list[Event]:
+        """Return the kept events of a topic after a position, the oldest first."""
 
-    async def has(self, topic: str) -> bool: ...
+    async def has(self, topic: str) -> bool:
+        """Return whether events of a topic are kept."""
 
 
 @dataclass(slots=True)
@@ -53,13 +56,14 @@ class _Topic:
 
 
 class ProcessLog:
-    """Keeps events in memory: a bounded number of topics, events, and characters."""
+    """A log in memory, with limits on topics, events, characters and time."""
 
     def __init__(self) -> None:
         self._topics: dict[str, _Topic] = {}  # In the order of their last append.
         self._characters = 0
 
     async def append(self, topic: str, events: Sequence[Event]) -> None:
+        """Append events; see `Log.append()`."""
         kept = self._topics[topic] = self._topics.pop(topic, _Topic())
         for event in events:
             kept.last += 1
@@ -73,10 +77,12 @@ class ProcessLog:
         self._forget()
 
     async def read(self, topic: str, after: Position) -> list[Event]:
+        """Return events; see `Log.read()`."""
         kept = self._topics.get(topic)
         return events_after(kept.events, after) if kept else []
 
     async def has(self, topic: str) -> bool:
+        """Return whether events of a topic are kept."""
         return topic in self._topics
 
     def _forget(self) -> None:
@@ -91,10 +97,10 @@ class ProcessLog:
             del self._topics[topic]
 
 
-# The streams of all topics are listed by the time of their last append (KEYS[2]), with their sizes
-# and the total of these (KEYS[3]). One script changes streams and lists together, so a process that
-# dies leaves them right. The lists expire with the last stream. A Redis with `maxmemory` may evict
-# one of them: then the bounds hold for what is appended after that.
+# KEYS[2] lists the streams of all topics by the time of their last append, and KEYS[3] holds their
+# sizes and the total. One script changes the stream and both keys, so they stay consistent even if
+# a process dies. Both expire with the last stream. A Redis with `maxmemory` may evict one of them:
+# then the limits apply to events appended after that.
 APPEND = """
 local stream, recent, sizes = KEYS[1], KEYS[2], KEYS[3]
 local keep_events, keep_topics = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -144,14 +150,15 @@ end
 
 
 class RedisLog:
-    """Keeps events in Redis Streams: as many as a `ProcessLog`, for all processes together.
+    """A log in Redis Streams, with the limits of a `ProcessLog` for all processes together.
 
-    Many events travel in slices, so that Redis answers each command in time. All methods raise
-    `onloop.redis.redis_errors()` where it does not.
+    Many events are sent and read in slices, so that Redis replies to each command in time. If it
+    does not, every method raises one of `onloop.redis.redis_errors()`.
     https://redis.io/docs/latest/develop/data-types/streams/
     """
 
     async def append(self, topic: str, events: Sequence[Event]) -> None:
+        """Append events; see `Log.append()`."""
         keys = (_key(topic), "logs:recent", "logs:sizes")
         bounds = (KEEP_EVENTS, KEEP_TOPICS, KEEP_CHARACTERS, KEEP_SECONDS)
         async with redis_client() as client:
@@ -160,6 +167,7 @@ class RedisLog:
                 await client.eval(APPEND, len(keys), *keys, *map(str, bounds), *fields)
 
     async def read(self, topic: str, after: Position) -> list[Event]:
+        """Return events; see `Log.read()`."""
         events: list[Event] = []
         async with redis_client() as client:
             while True:
@@ -171,6 +179,7 @@ class RedisLog:
                 after = position_of(events[-1].id)
 
     async def has(self, topic: str) -> bool:
+        """Return whether events of a topic are kept."""
         async with redis_client() as client:
             return bool(await client.exists(_key(topic)))
 

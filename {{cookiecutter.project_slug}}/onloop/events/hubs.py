@@ -1,9 +1,9 @@
-"""Events that any process publishes and any process follows: a log for each topic, and a wake-up.
+"""Publishing and following topics: a log of events for each topic, and wake-ups for its followers.
 
 An event is first appended to the log of its topic; then the channel layer wakes every process that
 follows the topic. Such a process reads the log once for all its followers, so thousands of them
-cost one connection and one read. No single wake-up matters: a process joins the topic's group
-before it reads, and reads every few seconds without a wake-up.
+cost one connection and one read. A lost wake-up does no harm: a process joins the topic's group
+before it reads, and reads again every few seconds even without a wake-up.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 5.0
 class Hub:
     """Publishes and follows topics on one event loop.
 
-    A topic is named by at most 90 ASCII letters, digits, hyphens, underscores and periods.
+    A topic's name is at most 90 ASCII letters, digits, hyphens, underscores and periods.
     """
 
     def __init__(self, log: Log, layer: BaseChannelLayer) -> None:
@@ -45,19 +45,23 @@ class Hub:
         self._tails: dict[str, _Tail] = {}
         self._channel = ""
         self._is_down = False
-        self._listener: asyncio.Task[None] | None = None  # As long as the event loop.
+        self._listener: asyncio.Task[None] | None = None  # Lives as long as the event loop.
 
     async def publish(self, topic: str, *events: Event) -> None:
-        """Append events to the log of a topic, and wake its followers. Their ids are the log's."""
+        """Append events to the log of a topic, which gives them their ids, and wake its followers.
+
+        Raises:
+            Exception: the log or the channel layer has failed, see `onloop.redis.redis_errors()`.
+        """
         await self.log.append(topic, events)
         await self.layer.group_send(_group(topic), {"type": "news", "topic": topic})
 
     async def follow(self, topic: str, after: str | None = None) -> AsyncGenerator[Event]:
-        """Yield the events of a topic after the one with this id, and each new one, without end.
+        """Yield the events of a topic after the one with the id `after`, then each new one.
 
-        An id that no event of the topic has had yet, or that is not one of a log, counts as none:
-        every event that is kept comes, the oldest first. An event that is no longer kept counts as
-        older than these.
+        This never ends; close the generator to stop following.
+        Without an id, every kept event is yielded, the oldest first. The same holds for an id that
+        is invalid, that no event of the topic has had yet, or whose event is no longer kept.
         """
         tail = await self._enter(topic)
         try:
@@ -120,7 +124,7 @@ class Hub:
                     async with asyncio.timeout(RECHECK_SECONDS):
                         await tail.news.wait()
                 except TimeoutError:
-                    tail.joined = False  # A Redis that has restarted has no groups.
+                    tail.joined = False  # A Redis that has restarted has lost its groups.
         finally:
             await self._discard(topic)
 
@@ -142,7 +146,7 @@ class Hub:
             tail.news.set()
 
     def _note_failure(self, error: Exception, message: str) -> None:
-        """Log a failure; of Redis's, one line until it can be read again."""
+        """Log a failure; an outage of Redis only once, until Redis can be read again."""
         outage = _outage(error)
         if not outage:
             logger.error(message, exc_info=error)
@@ -152,7 +156,7 @@ class Hub:
 
 
 class _Tail:
-    """The events of a topic that this process has read, for all its followers here."""
+    """The events of a topic that this process has read for all its followers."""
 
     reader: asyncio.Task[None]
 
@@ -179,8 +183,8 @@ class _Tail:
 class Publisher:
     """Publishes to one topic without waiting.
 
-    Events that come while an append is in flight go in the next one. When an append fails, that is
-    logged and nothing more is published: a log with a gap would mislead its readers.
+    Events published while an append is in flight go into the next one. When an append fails, that
+    is logged and nothing more is published: a log with a gap would mislead its readers.
     """
 
     def __init__(self, topic: str) -> None:
@@ -190,7 +194,7 @@ class Publisher:
         self._failed = False
 
     def publish(self, event: Event) -> None:
-        """Publish an event soon, after those before it."""
+        """Publish an event in the background, in the order of the calls."""
         self._waiting.append(event)
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send())
@@ -215,7 +219,7 @@ class Publisher:
 
 
 def hub() -> Hub:
-    """Return the hub of the running event loop: in Redis if there is one, else in this process."""
+    """Return the running event loop's hub: in Redis if `REDIS_URL` is set, else in this process."""
     return _hubs.get()
 
 
@@ -227,7 +231,7 @@ _hubs = PerLoop(_new_hub)
 
 
 def _outage(error: Exception) -> str:
-    """Return the cause where Redis is down or does not answer, and nothing for a defect."""
+    """Return the cause if Redis is down or does not reply, or an empty text for a defect."""
     if isinstance(error, TimeoutError):
         return f"no answer within {PATIENCE_SECONDS:g} s"
     return str(error) if isinstance(error, redis_errors()) else ""
