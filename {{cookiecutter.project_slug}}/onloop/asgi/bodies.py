@@ -46,7 +46,7 @@ class BodyLimits:
                 async with asyncio.timeout(allowed - waited):
                     message = await receive()
             except TimeoutError as error:
-                sentence = f"The body did not come within {allowed:.0f} s."
+                sentence = f"The body did not arrive within {allowed:.0f} s."
                 raise RequestRefusedError(408, "timeout", sentence, rest=receive) from error
             waited += loop.time() - began
             size += len(message.get("body", b""))

@@ -121,8 +121,8 @@ class OwnThread:
         async with OwnThread(pool):
             await User.objects.acount()
 
-    The database connections that were opened on the thread are closed or kept for reuse, as
-    `CONN_MAX_AGE` says. A task that outlives the block takes a thread for each of its calls.
+    The database connections that were opened on the thread are closed, or kept for reuse if
+    `CONN_MAX_AGE` allows it. A task that outlives the block takes a thread for each of its calls.
     """
 
     def __init__(self, pool: Executor) -> None:
@@ -165,7 +165,7 @@ def release_thread() -> None:
 
 
 def _close_connections() -> None:
-    """Close the thread's database connections, except healthy ones that CONN_MAX_AGE keeps open."""
+    """Close the thread's database connections, except those that `CONN_MAX_AGE` keeps open."""
     for connection in connections.all(initialized_only=True):
         try:
             connection.close_if_unusable_or_obsolete()

@@ -213,9 +213,9 @@ class Publisher:
             except Exception as error:
                 self._failed = True
                 if outage := _outage(error):
-                    logger.error("%s is published no further: %s", self._topic, outage)
+                    logger.error("Publishing to %s has stopped: %s", self._topic, outage)
                 else:
-                    logger.exception("%s is published no further.", self._topic)
+                    logger.exception("Publishing to %s has stopped.", self._topic)
 
 
 def hub() -> Hub:

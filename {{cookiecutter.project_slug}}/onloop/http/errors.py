@@ -18,7 +18,7 @@ class HTTPClientError(Exception):
     """A call without a usable response. Its text is a sentence for people, without the URL.
 
     `passing` is whether the failure is transient, so that a retry may succeed. `blames_server` is
-    whether the server as a whole is failing, rather than this one call; `None` if the call says
+    whether the server as a whole is failing, rather than this one call; `None` if the call reveals
     nothing about the server.
     """
 

@@ -132,7 +132,7 @@ class _Connection(ResponseHandler):
     ) -> None:
         """Accept the parsed head of a response, and skip an informational one."""
         if not self._awaited:
-            self._give_up("There is an answer to no request.")
+            self._give_up("The server sent a response without a request.")
         elif data[0].code >= 200 or data[0].code == HTTPStatus.SWITCHING_PROTOCOLS:
             self._awaited = False
             super().feed_data(data, size)

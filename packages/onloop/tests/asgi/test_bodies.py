@@ -118,7 +118,7 @@ def test_slow_body_is_refused(
     monkeypatch.setattr(refusal, "LINGER_SECONDS", 0.1)
     answer = talk(client, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert answer.endswith(b'"timeout", "message": "The body did not come within 0 s."}}')
+    assert answer.endswith(b'"timeout", "message": "The body did not arrive within 0 s."}}')
     assert service.left.acquire(timeout=30)
 
 

@@ -295,7 +295,7 @@ async def test_nothing_is_published_after_a_failure(
         publisher.publish(Event("n", str(number)))
         await publisher.flush()
     assert await log.read("t", START) == []
-    assert caplog.messages == ["t is published no further."]
+    assert caplog.messages == ["Publishing to t has stopped."]
 
 
 async def test_append_that_hangs_is_given_up(
@@ -309,4 +309,4 @@ async def test_append_that_hangs_is_given_up(
     publisher = Publisher("t")
     publisher.publish(Event("n", "1"))
     await publisher.flush()
-    assert caplog.messages == ["t is published no further: no answer within 0.01 s"]
+    assert caplog.messages == ["Publishing to t has stopped: no answer within 0.01 s"]

@@ -114,7 +114,7 @@ async def test_run_survives_redis_going_down_and_is_lost_to_followers(
     assert (start["event"], lost["event"]) == ("start", "lost")
     waiting, unpublished = outages(caplog)
     assert waiting.startswith("Redis is down: ")
-    assert unpublished.startswith(f"run.{run} is published no further: ")
+    assert unpublished.startswith(f"Publishing to run.{run} has stopped: ")
 
 
 async def test_followers_go_on_when_redis_is_back(
