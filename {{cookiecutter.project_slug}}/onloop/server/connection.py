@@ -1,4 +1,4 @@
-"""Connections that are looked at now and then, and given up where the peer does not read."""
+"""Connections that are checked regularly, and closed if the peer does not read."""
 
 import asyncio
 import socket
@@ -13,25 +13,27 @@ KERNEL_BYTES = 64 * 1024
 
 
 class CheckedProtocol(asyncio.Protocol):
-    """A mixin in front of one of uvicorn's protocols.
+    """A mixin to put in front of one of uvicorn's protocols.
 
-    A peer that does not read is given up: while there is something to send, it has to take
-    MIN_BYTES or all of it in CHECK_SECONDS. One timer for each connection sees to that, so a
-    request costs nothing, and the peer has once or twice that time.
+    A peer that does not read is disconnected: while there is data to send, it must accept
+    `MIN_BYTES`, or all of the data, per `CHECK_SECONDS`. A timer for each connection checks this,
+    at no cost per request. The peer therefore has between one and two times `CHECK_SECONDS`.
     """
 
     config: Config
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     _timer: asyncio.TimerHandle
-    _unsent: int | None = None  # At the last check, if there was something.
+    _unsent: int | None = None  # Bytes at the last check, if there were any.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the regular checks."""
         super().connection_made(transport)
         show_what_is_read(cast(asyncio.Transport, transport))
         self._timer = self.loop.call_later(CHECK_SECONDS, self._check_again)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the regular checks."""
         self._timer.cancel()
         super().connection_lost(exc)
 
@@ -40,21 +42,21 @@ class CheckedProtocol(asyncio.Protocol):
         self.check()
 
     def check(self) -> None:
-        """Give up a peer that does not read."""
+        """Disconnect a peer that does not read."""
         unsent = self.transport.get_write_buffer_size()
         if self._unsent is not None and self._unsent - unsent < MIN_BYTES:
             reset(self.transport)
             return
         if unsent and self._unsent is None:
             # From now on nothing is written until all of this is sent, and then `resume_writing`
-            # is called: what becomes of it cannot be mistaken for what comes after it.
+            # is called, so this data cannot be confused with later data.
             self.transport.set_write_buffer_limits(high=0)
         self._unsent = unsent or None
 
     def end_within_grace(self) -> None:
-        """Give up what is unsent when the server stops to wait for it.
+        """Disconnect a peer that still has not read everything when the grace period ends.
 
-        uvloop would wait: a loop with something unsent is never closed, and the process goes on.
+        uvloop would wait: it never closes a loop with unsent data, so the process would not exit.
         """
         grace = self.config.timeout_graceful_shutdown
         if grace is not None:
@@ -66,6 +68,7 @@ class CheckedProtocol(asyncio.Protocol):
             reset(self.transport)
 
     def resume_writing(self) -> None:
+        """Note that all data is sent, and restore the limits of the write buffer."""
         super().resume_writing()
         if self._unsent is not None:
             self._unsent = None
@@ -73,16 +76,17 @@ class CheckedProtocol(asyncio.Protocol):
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """End a connection at once, and with it what the kernel would still keep for the peer."""
+    """Reset a connection immediately, and discard data that the kernel still holds for the peer."""
     linger = struct.pack("ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
 
 
 def show_what_is_read(transport: asyncio.Transport) -> None:
-    """Let the kernel hold little that is not sent yet, so that a slow reader is seen to read.
+    """Limit the unsent data that the kernel holds, so that a slow reader can be seen to read.
 
-    Else it takes megabytes at once, and then nothing until the reader has taken a third of them.
+    Otherwise the kernel accepts megabytes at first, and then nothing until the reader has read a
+    third of them.
     """
     peer = transport.get_extra_info("socket")
     if peer.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_NOTSENT_LOWAT"):

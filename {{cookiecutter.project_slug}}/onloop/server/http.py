@@ -1,7 +1,7 @@
-"""HTTP/1.1 by uvicorn and httptools, with bounds on what a client may send and keep waiting.
+"""HTTP/1.1 with uvicorn and httptools, with limits on what clients may send and keep waiting.
 
-This leans on the names by which uvicorn's protocol, its `RequestResponseCycle` (one request) and
-the parser know each other. None of them has an underscore.
+This relies on the names that uvicorn's protocol, its `RequestResponseCycle` (one request) and the
+parser use for each other. None of them has an underscore.
 """
 
 import json
@@ -22,23 +22,25 @@ MAX_PIPELINED = 100
 class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
     """One connection.
 
-    A request line with its headers may have MAX_HEAD_BYTES, else the answer is 431. As much of
-    chunk extensions or trailers closes the connection. A client that
-    owes the rest of them is given up after one to two times CHECK_SECONDS, and so is one that
-    owes the rest of a body after the answer. uvicorn's `--timeout-keep-alive` is for those that
-    are silent between two requests, `onloop.asgi.bodies` for bodies that are awaited.
+    A request line and headers of more than `MAX_HEAD_BYTES` are answered with 431. Chunk extensions
+    or trailers of more than that close the connection. A client that does not send the rest of its
+    headers is disconnected after one to two times `CHECK_SECONDS`, and so is one that does not send
+    the rest of a body after the response. uvicorn's `--timeout-keep-alive` covers clients that are
+    silent between two requests, and `onloop.asgi.bodies` covers bodies that the application awaits.
     """
 
-    # uvicorn's `cycle` is the last request that was received; these came before and wait as well.
+    # uvicorn's `cycle` is the last request received; these were received earlier and wait as well.
     _earlier: tuple[RequestResponseCycle, ...] = ()
-    # Bytes of all reads with a part of the head that is being received, and of the first of them,
-    # which may have begun with another message. In a body: of those without a byte of the body.
+    # The bytes of all reads with a part of the head that is being received, and those of the first
+    # one, which may start with another message. In a body: the bytes of reads without body data.
     _read = 0
     _first_read = 0
     _too_much = False
-    _owing_since: Any = "no check"  # The request before, if the client owed something at a check.
+    # The previous request, if the client had not sent everything at the last check.
+    _owing_since: Any = "no check"
 
     def data_received(self, data: bytes) -> None:
+        """Parse received data, and refuse a head that is too large."""
         scope = self.scope
         self._read += len(data)
         super().data_received(data)
@@ -53,14 +55,16 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
             self._refuse_head()
 
     def on_body(self, body: bytes) -> None:
+        """Pass on a part of a body."""
         self._read = 0
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Begin the request, or let the parser stop at it.
+        """Start the request.
 
         Raises:
-            ValueError: the head is too large, or too many requests wait for their turn.
+            ValueError: the head is too large, or too many requests are pipelined; this stops the
+                parser.
         """
         if self._read > MAX_HEAD_BYTES:
             fields = sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -75,7 +79,7 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser stopped at."""
+        """Refuse the request at which the parser stopped."""
         if self._too_much:
             self._refuse_head()
         else:
@@ -86,7 +90,7 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
         self._refuse(431, "headers_too_large", sentence)
 
     def _refuse(self, status: int, error_type: str, sentence: str) -> None:
-        """Close the connection, and say why unless that would be in the middle of an answer."""
+        """Close the connection, after an error response unless another response is in progress."""
         if self._is_idle() and not self.transport.is_closing():
             body = json.dumps({"error": {"type": error_type, "message": sentence}}).encode()
             headers = [
@@ -100,30 +104,34 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
         self.transport.close()
 
     def _is_idle(self) -> bool:
-        """Return whether all requests that were received are answered."""
+        """Return whether all requests received have been answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def check(self) -> None:
+        """Disconnect a peer that does not read, or does not send the rest of its request."""
         super().check()
         if not self._is_idle() or self.timeout_keep_alive_task:
             self._owing_since = "no check"
         elif self._owing_since is not self.cycle:
             self._owing_since = self.cycle
         elif self._read:
-            self._refuse(408, "timeout", "The headers did not come in time.")
+            self._refuse(408, "timeout", "The headers did not arrive in time.")
         else:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Notify every waiting request, not only the last one, that the client has disconnected."""
         super().connection_lost(exc)
         for cycle in self._earlier:
             cycle.disconnected = True
             cycle.message_event.set()
 
     def shutdown(self) -> None:
+        """Close the connection when its requests are answered, or when the grace period ends."""
         super().shutdown()
         self.end_within_grace()
 
     def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to the WebSocket protocol, which has its own checks."""
         self._timer.cancel()
         super().handle_websocket_upgrade()

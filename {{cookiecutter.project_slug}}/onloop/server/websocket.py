@@ -1,7 +1,7 @@
-"""WebSockets by uvicorn and websockets, with bounds on what a client may send.
+"""WebSockets with uvicorn and websockets, with limits on what a client may send.
 
-This leans on the names by which the parts of uvicorn's protocol and of websockets' sans-I/O
-connection (`conn`) know each other. None of them has an underscore.
+This relies on the names that the parts of uvicorn's protocol and of websockets' sans-I/O connection
+(`conn`) use for each other. None of them has an underscore.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from onloop.server.connection import CheckedProtocol
 
 FRAMES_PER_SECOND = 1000
 BURST_SECONDS = 1.0
-PART_BYTES = 4096  # 682 frames at most: some milliseconds.
+PART_BYTES = 4096  # At most 682 frames, which take some milliseconds.
 CLOSE_SECONDS = 2.0
 
 
 class WebSocketProtocol(CheckedProtocol, WebSocketsSansIOProtocol):
     """One connection.
 
-    What comes is parsed in parts of PART_BYTES, the next one when the application has taken the
-    messages of the last one, and never more than FRAMES_PER_SECOND in the long run, which counts
-    pings and empty frames as well. Until then nothing more is read. A client that does not answer
-    a close frame is waited for CLOSE_SECONDS.
+    Received data is parsed in parts of `PART_BYTES`. The next part is parsed when the application
+    has received the messages of the last one, and no faster than `FRAMES_PER_SECOND` in the long
+    run, including pings and empty frames. Until then nothing more is read. A client has
+    `CLOSE_SECONDS` to answer a close frame.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -34,15 +34,17 @@ class WebSocketProtocol(CheckedProtocol, WebSocketsSansIOProtocol):
         self.close_timeout = CLOSE_SECONDS
         self._unparsed = bytearray()
         self._throttle: asyncio.TimerHandle | None = None
-        self._free_at = 0.0  # When a client that sends FRAMES_PER_SECOND would have sent as many.
+        # The time at which a client that sends FRAMES_PER_SECOND would have sent this many.
+        self._free_at = 0.0
 
     def data_received(self, data: bytes) -> None:
+        """Store received data, and parse what may be parsed now."""
         if self.conn.parser_exc is None:
             self._unparsed += data
             self._parse()
 
     def _parse(self) -> None:
-        """Parse what may be parsed now, and read on when that is all."""
+        """Parse what may be parsed now, and resume reading if nothing is left."""
         self._stop_throttle()
         while self._unparsed and self._is_wanted():
             now = self.loop.time()
@@ -67,7 +69,7 @@ class WebSocketProtocol(CheckedProtocol, WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     def _is_wanted(self) -> bool:
-        """Return whether the application, or the end of the connection, waits for more."""
+        """Return whether the application, or the closing handshake, waits for more."""
         return (self.queue.empty() or self.close_sent) and not self.transport.is_closing()
 
     def _stop_throttle(self) -> None:
@@ -76,25 +78,27 @@ class WebSocketProtocol(CheckedProtocol, WebSocketsSansIOProtocol):
             self._throttle = None
 
     async def receive(self) -> Any:
+        """Return the next message to the application, and parse more data."""
         message = await super().receive()
         if self._unparsed:
             self._parse()
         return message
 
     async def send(self, message: Any) -> None:
+        """Send a message of the application, and parse more data if that is now possible."""
         await super().send(message)
         if self._unparsed:
             self._parse()
 
     def handle_connect(self, event: Request) -> None:
-        # Begins the application's task: as with --reset-contextvars for HTTP.
+        """Start the application in a clean context, as `--reset-contextvars` does for HTTP."""
         Context().run(super().handle_connect, event)
 
     def handle_parser_exception(self) -> None:
-        """Send why, and close as `send()` does.
+        """Send a close frame with the reason, and close as `send()` does.
 
-        uvicorn closes at once. A client that is still sending then finds the connection reset, and
-        often no close frame.
+        uvicorn closes immediately. A client that is still sending would then see the connection
+        reset, often without a close frame.
         """
         close = cast(Close, self.conn.close_sent)
         self.queue.put_nowait(
@@ -107,12 +111,14 @@ class WebSocketProtocol(CheckedProtocol, WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
     def shutdown(self) -> None:
-        # uvicorn would send a close frame after that of the client, which ends its own shutdown
-        # with InvalidState.
+        """Send a close frame, and disconnect a client that has not read it in the grace period."""
+        # uvicorn would send a close frame even after the client's, and its own shutdown would then
+        # fail with InvalidState.
         if not self.transport.is_closing():
             super().shutdown()
         self.end_within_grace()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop parsing."""
         self._stop_throttle()
         super().connection_lost(exc)
