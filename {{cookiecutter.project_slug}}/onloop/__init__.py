@@ -1,5 +1,5 @@
-"""Django on the event loop: its handler and server, calls to other services, streams and jobs."""
+"""Django on the event loop: handler, server, calls to other services, streams and jobs."""
 
 __version__ = "1.0.0"
-# The series of Django whose code the copies and private names in asgi/ were compared with.
+# The Django series that the copied code and private names in asgi/ have been checked against.
 TESTED_DJANGO = ("6.1",)

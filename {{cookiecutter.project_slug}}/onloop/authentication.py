@@ -1,6 +1,6 @@
-"""Views and WebSockets for users who are logged in.
+"""Views and WebSockets for logged-in users.
 
-Without a session cookie a client is nobody: no thread and no database is needed to refuse it.
+A client without a session cookie is refused without a thread or a database query.
 """
 
 from functools import wraps
@@ -14,9 +14,9 @@ from onloop.views import View, error_response
 
 
 def authenticated[**P](view: View[P]) -> View[P]:
-    """Answer an anonymous client of an async view with status 401 and one sentence.
+    """Make an async view answer anonymous clients with status 401 and an error in JSON.
 
-    Django's `login_required` redirects to a page for people instead.
+    Django's `login_required` redirects to a login page instead.
     """
 
     @wraps(view)
@@ -26,7 +26,7 @@ def authenticated[**P](view: View[P]) -> View[P]:
         user = await request.auser()
         if user.is_authenticated:
             return await view(request, *args, **kwargs)
-        # A 401 names a scheme (RFC 9110, 15.5.2); none is registered for sessions.
+        # A 401 must name a scheme (RFC 9110, section 15.5.2); none is registered for sessions.
         headers = {"WWW-Authenticate": "Session"}
         return error_response(401, "unauthenticated", "Log in first.", headers)
 
@@ -34,7 +34,7 @@ def authenticated[**P](view: View[P]) -> View[P]:
 
 
 def authenticated_websocket(application: Application) -> Application:
-    """Refuse the WebSocket of an anonymous client before its handshake, with status 403."""
+    """Refuse WebSockets of anonymous clients before the handshake, with status 403."""
 
     @wraps(application)
     async def wrapper(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,11 +1,11 @@
-"""Fire-and-forget tasks: work that outlives its request, inside this process.
+"""Fire-and-forget tasks: work in this process that outlives the request that starts it.
 
-A view starts one and returns its response without waiting::
+A view starts a task and returns its response without waiting::
 
     run_in_background(notify_everyone, article.pk)
 
-It is lost when the process crashes or is killed. Work that must not be lost is a job: see
-`onloop.tasks`.
+The task is lost if the process crashes or is killed. Work that must not be lost belongs in a job:
+see `onloop.tasks`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from typing import Any
 from onloop.asgi.threads import OwnThread
 from onloop.conf import settings
 
-DRAIN_SECONDS = 8.0  # Below the lifespan's limit, so that the resources after it are closed.
+DRAIN_SECONDS = 8.0  # Below the lifespan's limit, so that other resources can be closed as well.
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +39,18 @@ class Background:
         self._stopping = False
 
     def start(self, name: str, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Start a task, which log messages refer to as `name`.
+
+        Raises:
+            BackgroundRefusedError: too many tasks are running, or the server is stopping.
+        """
         if self._stopping:
             raise BackgroundRefusedError(f"{name} was not started: the server is stopping.")
         if len(self._tasks) >= self._limit:
             raise BackgroundRefusedError(
                 f"{name} was not started: {self._limit} background tasks are running already."
             )
-        # A context of its own: that of the request has the request's thread and connections.
+        # In its own context, because the request's has the request's thread and connections.
         task = asyncio.get_running_loop().create_task(self._run(name, work), context=Context())
         self._tasks[task] = name
         task.add_done_callback(self._tasks.pop)
@@ -58,7 +63,7 @@ class Background:
             logger.exception("%s failed in the background.", name)
 
     async def stop(self) -> None:
-        """Let running tasks end, and cancel those that take too long."""
+        """Reject new tasks, wait `DRAIN_SECONDS` for running ones to end, and cancel the rest."""
         self._stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS)
@@ -76,7 +81,7 @@ _backgrounds: dict[asyncio.AbstractEventLoop, Background] = {}
 
 @asynccontextmanager
 async def background_work() -> AsyncIterator[None]:
-    """Accept tasks, and let them end before the server does. A resource of the ASGI lifespan."""
+    """Accept tasks, and let them end before the server stops. A resource of the ASGI lifespan."""
     loop = asyncio.get_running_loop()
     background = _backgrounds[loop] = Background(settings.BACKGROUND_LIMIT)
     try:
@@ -89,14 +94,14 @@ async def background_work() -> AsyncIterator[None]:
 def run_in_background[**P](
     work: Callable[P, Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
 ) -> None:
-    """Start `work(*args, **kwargs)` on the event loop, and do not wait for it.
+    """Start `work(*args, **kwargs)` on the event loop, without waiting for it.
 
-    It has a context, a thread and database connections of its own, which are closed at its end. An
-    exception is logged. At shutdown it has `DRAIN_SECONDS` to end, and is then cancelled.
+    The task has its own context, thread and database connections, which are closed when it ends. An
+    exception is logged. At shutdown the task has `DRAIN_SECONDS` to end before it is cancelled.
 
     Raises:
         BackgroundRefusedError: `settings.BACKGROUND_LIMIT` tasks are running, the server is
-            stopping, or there is none (a test client, WSGI).
+            stopping, or there is no server (test client, WSGI).
     """
     name = getattr(work, "__qualname__", repr(work))
     background = _backgrounds.get(asyncio.get_running_loop())

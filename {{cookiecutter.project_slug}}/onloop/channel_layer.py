@@ -1,9 +1,9 @@
-"""The channel layer of channels-redis, on connections that notice when Redis does not answer."""
+"""The channel layer of channels-redis, with connections that notice when Redis does not reply."""
 
 from channels_redis.core import RedisChannelLayer
 
 
 class BoundedRedisChannelLayer(RedisChannelLayer):  # type: ignore[misc]
-    """Waits for messages a second at a time, so that no answer takes longer on any connection."""
+    """Waits for messages one second at a time, so that connections can have a short timeout."""
 
     brpop_timeout = 1

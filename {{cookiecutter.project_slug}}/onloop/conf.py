@@ -1,6 +1,6 @@
-"""The settings of `onloop`, each with its default: no project has to define them.
+"""The settings of `onloop`, each with a default, so that a project need not define any.
 
-They live in Django's settings, under these names; durations are in seconds.
+They are read from Django's settings under these names. Durations are in seconds.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings as django_settings
 
 DEFAULTS: dict[str, Any] = {
-    # asgi: threads for sync code, and requests that are received and wait for their answer
+    # asgi: threads for sync code, and received requests that wait for their response
     "SYNC_THREADS": 64,
     "MAX_PENDING_REQUESTS": 0,  # No limit.
     "PORT": 8000,
@@ -18,7 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "SITE_NAME": "django",  # The service's name in traces.
     # background: fire-and-forget tasks of one process
     "BACKGROUND_LIMIT": 100,
-    # redis: empty, or the URL of what all processes share
+    # redis: the URL of the Redis that all processes share, or empty
     "REDIS_URL": "",
     # http
     "HTTP_TRANSPORT": "aiohttp",
@@ -41,17 +41,17 @@ DEFAULTS: dict[str, Any] = {
 
 
 PROBES = ("healthz", "readyz", "metrics")
-"""The paths of `onloop.probes.urls`, which machines poll: not shed, not traced, hardly logged."""
+"""The paths of `onloop.probes.urls`, polled by machines: never shed or traced, logged at DEBUG."""
 
 
 class Settings:
-    """Django's settings, with the defaults of `onloop` where a project has none of its own."""
+    """Django's settings, with the defaults of `onloop` where a project defines none."""
 
     def __getattr__(self, name: str) -> Any:
         """Return a setting.
 
         Raises:
-            AttributeError: neither Django, nor the project, nor `onloop` has it.
+            AttributeError: neither the project, nor Django, nor `onloop` defines it.
         """
         if name in DEFAULTS:
             return getattr(django_settings, name, DEFAULTS[name])

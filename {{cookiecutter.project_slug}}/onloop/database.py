@@ -1,4 +1,4 @@
-"""Database connections: those that requests share, and those that no request can take."""
+"""Database connections: the pool that requests share, and connections that no request can take."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,9 +15,10 @@ _own_names: set[str] = set()
 
 
 class DatabaseThread:
-    """A thread with a database connection for what must not wait until requests release theirs.
+    """A thread with its own database connection, for work that must not wait for requests.
 
-    On PostgreSQL the connection is kept open, in a pool of one, and every query on it is bounded.
+    On PostgreSQL the connection is kept open, in a pool of one, and every query on it has a time
+    limit.
     """
 
     def __init__(self, name: str) -> None:
@@ -28,7 +29,7 @@ class DatabaseThread:
     async def run[**P, R](
         self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Await `function(*args, **kwargs)` on the thread, after the calls that wait already."""
+        """Return the result of `function(*args, **kwargs)`, run on the thread in call order."""
         call = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, call)
 
@@ -42,10 +43,10 @@ class DatabaseThread:
 
 
 def own_connection(name: str) -> Any:
-    """Return a connection to the default database that is not of the requests' pool."""
+    """Return a connection to the default database that does not come from the requests' pool."""
     connection = connections[DEFAULT_DB_ALIAS].copy(name)
     if pool := connection.settings_dict["OPTIONS"].get("pool"):
-        # psycopg is an extra: without PostgreSQL it may not be installed.
+        # psycopg is an extra, so it may not be installed without PostgreSQL.
         from onloop.postgres import OwnConnection
 
         pool |= OWN_POOL | {"connection_class": OwnConnection}
@@ -54,7 +55,7 @@ def own_connection(name: str) -> Any:
 
 @asynccontextmanager
 async def database_pools() -> AsyncIterator[None]:
-    """Close the pools at the end; each opens when it is first used. A resource of the lifespan."""
+    """Close the pools at shutdown; each opens on first use. A resource of the ASGI lifespan."""
     try:
         yield
     finally:
@@ -62,7 +63,7 @@ async def database_pools() -> AsyncIterator[None]:
 
 
 def close_pools() -> None:
-    """Close the connections that wait in the pools, and end the pools' threads."""
+    """Close the idle connections in the pools, and end the pools' threads."""
     for connection in (*connections.all(), *map(own_connection, _own_names)):
         if hasattr(connection, "close_pool"):
             connection.close_pool()

@@ -1,4 +1,7 @@
-"""Settings read from the environment, each refused in one sentence when it is bad."""
+"""Settings from the environment; a bad value is rejected in one sentence.
+
+An empty variable counts as one that is not set.
+"""
 
 import math
 import os
@@ -13,7 +16,7 @@ from environ import Env
 
 
 class InvalidSetting(ImproperlyConfigured):
-    """An environment variable whose value cannot be used; credentials in a URL are not shown."""
+    """An environment variable has an invalid value. The text hides credentials in a URL."""
 
     def __init__(self, name: str, value: str, accepted: str) -> None:
         shown = re.sub(r"//[^/]*@", "//***@", value)
@@ -21,17 +24,17 @@ class InvalidSetting(ImproperlyConfigured):
 
 
 def read_file(path: str | Path) -> None:
-    """Add the variables of a `.env` file, if it is there, to those that are not set yet."""
+    """Load the variables of a `.env` file, if it exists; variables that are set already win."""
     Env.read_env(path)
 
 
 def text(name: str, default: str = "") -> str:
-    """Return the variable's text; an empty variable counts as one that is not set."""
+    """Return the variable's text, or the default if that is empty."""
     return os.environ.get(name) or default
 
 
 def path(name: str, default: Path) -> Path:
-    """Return the path of a file."""
+    """Return the variable as the path of a file."""
     return Path(text(name, str(default)))
 
 
@@ -39,7 +42,7 @@ def flag(name: str, *, default: bool) -> bool:
     """Return a true/false variable.
 
     Raises:
-        InvalidSetting: the text is neither.
+        InvalidSetting: the text is neither true nor false.
     """
     value = text(name, str(default)).lower()
     if value not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
@@ -48,10 +51,10 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def whole_number(name: str, default: int, *, least: int, most: int) -> int:
-    """Return a whole number between `least` and `most`, both included.
+    """Return a whole number from `least` to `most`, both inclusive.
 
     Raises:
-        InvalidSetting: the text is no such number.
+        InvalidSetting: the text is not such a number.
     """
     value = text(name, str(default))
     if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
@@ -63,7 +66,7 @@ def seconds(name: str, default: float, *, zero: bool = False) -> float:
     """Return a duration in seconds: finite, and above zero unless `zero` is allowed.
 
     Raises:
-        InvalidSetting: the text is no such number.
+        InvalidSetting: the text is not such a number.
     """
     value = text(name, str(default))
     try:
@@ -77,10 +80,10 @@ def seconds(name: str, default: float, *, zero: bool = False) -> float:
 
 
 def rate(name: str, default: str = "") -> tuple[int, int] | None:
-    """Return how many requests in how many seconds, or None for an empty text.
+    """Return a rate as a number of requests and of seconds, or `None` for an empty text.
 
     Raises:
-        InvalidSetting: the text is no such rate.
+        InvalidSetting: the text is not a rate.
     """
     value = text(name, default)
     if not value:
@@ -92,7 +95,7 @@ def rate(name: str, default: str = "") -> tuple[int, int] | None:
 
 
 def names(name: str) -> list[str]:
-    """Return a list that is separated by commas."""
+    """Return the items of a comma-separated list, without empty ones."""
     return [item.strip() for item in text(name).split(",") if item.strip()]
 
 
@@ -100,7 +103,7 @@ def choice(name: str, default: str, *, accepted: tuple[str, ...]) -> str:
     """Return one of the `accepted` words.
 
     Raises:
-        InvalidSetting: the text is none of them.
+        InvalidSetting: the text is not one of them.
     """
     value = text(name, default)
     if value not in accepted:
@@ -129,8 +132,8 @@ def database(name: str, default: str) -> dict[str, Any]:
     """Return Django's settings for the database that a URL names.
 
     Raises:
-        InvalidSetting: it is not a URL, or one of a database that Django does not support or whose
-            driver is not installed.
+        InvalidSetting: it is not a URL, or Django does not support the database, or its driver is
+            not installed.
     """
     url = text(name, default)
     accepted = "a URL such as postgres://user:password@host:5432/name"
@@ -142,7 +145,8 @@ def database(name: str, default: str) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidSetting(name, url, accepted) from error
     if config["ENGINE"] == "django.db.backends.postgresql" and find_spec("psycopg_pool") is None:
-        raise InvalidSetting(name, url, "a SQLite URL, or installed: poetry install -E postgres")
+        accepted = "a SQLite URL unless the driver is installed: poetry install -E postgres"
+        raise InvalidSetting(name, url, accepted)
     return config
 
 
@@ -150,7 +154,7 @@ def redis_url(name: str) -> str:
     """Return the URL of a Redis server, or an empty text.
 
     Raises:
-        InvalidSetting: it is no redis, rediss or unix URL, or one without a host or path.
+        InvalidSetting: it is not a redis, rediss or unix URL, or has no host or path.
     """
     value = text(name)
     try:
@@ -166,11 +170,10 @@ def redis_url(name: str) -> str:
 def mailer(name: str, default: str) -> dict[str, Any]:
     """Return Django's settings for the mail server that a URL names, or for the console.
 
-    `smtp+tls` starts TLS on a plain connection (port 587), `smtp+ssl` speaks TLS from the start
-    (port 465).
+    `smtp+tls` is STARTTLS (usually port 587), `smtp+ssl` is TLS from the start (port 465).
 
     Raises:
-        InvalidSetting: it is not a URL of either, or has no host.
+        InvalidSetting: it is not a URL for either, or has no host.
     """
     url = text(name, default)
     accepted = "consolemail:// or a URL such as smtp+tls://user:password@host:587"
@@ -202,15 +205,16 @@ def mailer(name: str, default: str) -> dict[str, Any]:
 def tracing(name: str) -> bool:
     """Return whether OpenTelemetry's own variables name a collector to send traces to.
 
-    `name` is the variable for all signals, and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` counts, too.
+    `name` is the variable for all signals; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` counts as well.
 
     Raises:
-        InvalidSetting: they do, but OpenTelemetry is not installed.
+        InvalidSetting: they name one, but OpenTelemetry is not installed.
     """
     for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", name):
         value = text(variable)
         if value and find_spec("opentelemetry") is None:
-            raise InvalidSetting(variable, value, "empty, or installed: poetry install -E otel")
+            accepted = "empty unless OpenTelemetry is installed: poetry install -E otel"
+            raise InvalidSetting(variable, value, accepted)
         if value:
             return True
     return False

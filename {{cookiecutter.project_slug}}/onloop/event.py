@@ -1,4 +1,4 @@
-"""One event: the same in the code that reports it, the log that keeps it, and a stream."""
+"""The event that code publishes, a log keeps and a stream sends."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ LINE_END = re.compile("\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened: its name, its data as text, and its id where it has one.
+    """Something that happened: its name, its data as text, and its id if it has one.
 
-    The id names the event's place in a log or a stream, so that a reader can continue after it.
+    The id names the event's position in a log or a stream, so that a reader can continue after it.
     """
 
     name: str
@@ -18,7 +18,7 @@ class Event:
     id: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what a stream could not carry.
+        """Reject an event that a stream could not carry.
 
         Raises:
             ValueError: `name` or `id` has a line break, or `id` has a NUL.

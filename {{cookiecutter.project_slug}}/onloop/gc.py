@@ -1,4 +1,4 @@
-"""Garbage collection for a process that lives long and serves many requests."""
+"""Garbage collection for a long-lived process that serves many requests."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -10,10 +10,10 @@ YOUNG_COLLECTIONS = 1
 
 @asynccontextmanager
 async def tuned_gc() -> AsyncIterator[None]:
-    """Make collections few and short. A resource of the lifespan.
+    """Make garbage collections rare and short. A resource of the ASGI lifespan.
 
-    A full collection visits each object of Django and the project, and holds up the event loop
-    meanwhile. What is loaded by now is frozen, so collections skip it.
+    A full collection visits every object of Django and the project, and blocks the event loop in
+    the meantime. Objects that exist by now are frozen, so collections skip them.
 
     CPython starts a young collection every 2,000 allocations. A few concurrent requests hold that
     many, survive, and become garbage later, because a Django request refers to itself. Fewer young

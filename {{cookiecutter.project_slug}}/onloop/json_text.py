@@ -1,4 +1,4 @@
-"""JSON texts in UTF-8, checked and put together as they are: not parsed, and not written again."""
+"""JSON texts in UTF-8, checked and combined without parsing and serializing them."""
 
 import asyncio
 import json
@@ -16,22 +16,22 @@ def check_json(text: bytes) -> None:
     """Check that `text` is JSON in UTF-8 (RFC 8259), without building its value.
 
     Raises:
-        ValueError, RecursionError: it is not.
+        ValueError, RecursionError: it is not, or is nested too deeply.
     """
-    text.decode()  # msgspec does not look into strings.
-    # It requires surrogates in pairs, too, which RFC 8259 does not: here they become other
-    # characters.
+    text.decode()  # msgspec does not check that strings are UTF-8.
+    # msgspec also requires surrogates in pairs, which RFC 8259 does not. So they are replaced with
+    # other characters.
     _decode(text.replace(rb"\ud", rb"\u0").replace(rb"\uD", rb"\u0"))
 
 
 async def check_json_in_turn(text: bytes) -> None:
-    """Check a large text like `check_json`, at most one in each turn of the event loop.
+    """Check a large text as `check_json` does, at most one in each turn of the event loop.
 
-    A check takes some milliseconds for each MiB. A hundred texts that arrive together would
-    otherwise hold the loop for the sum of them, and a thread does not help: msgspec keeps the GIL.
+    A check takes some milliseconds per MiB. A hundred texts that arrive together would otherwise
+    block the loop for the sum of their checks. A thread would not help: msgspec holds the GIL.
 
     Raises:
-        ValueError, RecursionError: it is not JSON.
+        ValueError, RecursionError: it is not JSON, or is nested too deeply.
     """
     async with _turns.get():
         check_json(text)
@@ -41,14 +41,14 @@ async def check_json_in_turn(text: bytes) -> None:
 def json_object(*parts: bytes | Mapping[str, object]) -> bytes:
     """Return the text of one JSON object with the members of all `parts`, in their order.
 
-    A part is a mapping, or the text of an object, such as this function returns.
-    Among the values of a mapping, `bytes` stand for the JSON text that they are, a list of
-    `bytes` for the array of these texts, and anything else for what `json.dumps` makes of it::
+    A part is a mapping, or the text of an object such as this function returns. A value in a
+    mapping is inserted as JSON text if it is `bytes`, as an array of such texts if it is a list of
+    `bytes`, and as `json.dumps` serializes it otherwise::
 
         json_object({"responses": [b'{"a":1}', b"1e400"], "errors": 0}, b'{"id": 7}')
 
-    returns `{"responses": [{"a":1}, 1e400], "errors": 0, "id": 7}`. The texts are not checked,
-    and copied once: they may have many megabytes.
+    returns `{"responses": [{"a":1}, 1e400], "errors": 0, "id": 7}`. The texts are not checked.
+    They are copied only once, since they may have many megabytes.
     """
     pieces: list[bytes | memoryview] = []
     for part in parts:

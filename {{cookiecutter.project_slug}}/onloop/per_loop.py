@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 
 class PerLoop[T]:
-    """A value for each event loop, made when it is first needed, dropped with its loop."""
+    """One value per event loop, made when it is first needed and dropped with its loop."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -28,10 +28,10 @@ class PerLoop[T]:
 
 
 class SharedClient[Client]:
-    """The client that `open_client` opens: one per event loop, since a client belongs to one.
+    """A client from `open_client` that is shared on each event loop, since it belongs to one loop.
 
-    Where no lifespan keeps one open (the test client, WSGI, `async_to_sync`), each block gets its
-    own: the loop is gone after the request there.
+    Without a lifespan that keeps it open (test client, WSGI, `async_to_sync`), each block opens its
+    own client, because the loop ends with the request.
     """
 
     def __init__(self, open_client: Callable[[], AbstractAsyncContextManager[Client]]) -> None:
@@ -50,7 +50,7 @@ class SharedClient[Client]:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
-        """Yield the client of the running event loop, or one for this block."""
+        """Yield the client that is kept open on the running event loop, or one for this block."""
         kept = self._kept.get()
         if kept is not None:
             yield kept

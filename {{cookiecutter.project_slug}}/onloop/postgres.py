@@ -1,8 +1,9 @@
-"""Connections to PostgreSQL that notice when nothing answers any more.
+"""Connections to PostgreSQL that notice when the server no longer replies.
 
 A connection goes silent when its packets are dropped, after a failover or by a router that has
-forgotten it: nobody closes it, so without a limit a query waits for hours. TCP's own limits, in
-`config/settings.py`, end it where packets are lost; those here also where a proxy still takes them.
+forgotten it. It is not closed, so without a limit a query waits for hours. TCP's own limits, in
+`config/settings.py`, end it if packets are lost; the limits here also apply if a proxy still
+accepts them.
 """
 
 from typing import Any
@@ -16,12 +17,12 @@ OWN_QUERY_SECONDS = 5.0
 
 
 class BoundedConnection(Connection[Any]):
-    """A connection that is closed when the server takes longer than `seconds` to answer."""
+    """A connection that is closed when the server takes longer than `seconds` to reply."""
 
     seconds: float | None = None
 
     def wait[T](self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """Connection.wait() with that limit.
+        """Do what `Connection.wait()` does, for at most `seconds` unless `timeout` is given.
 
         Raises:
             OperationalError: the limit has passed, or the connection is lost.
@@ -34,18 +35,21 @@ class BoundedConnection(Connection[Any]):
 
 
 class OwnConnection(BoundedConnection):
-    """A connection of the process's own, all of whose queries are short."""
+    """A connection of an `onloop.database.DatabaseThread`, whose queries are all short."""
 
     seconds = OWN_QUERY_SECONDS
 
 
 def check_connection(connection: BoundedConnection) -> None:
-    """Raise an error if a pool's connection is lost or silent, before a request borrows it.
+    """Check that a pool's connection is usable, before a request borrows it.
 
-    All that wait in the pool are then replaced: what took one of them took the others with it, and
-    the pool waits longer after each one that it finds lost by itself.
+    If it is not, all idle connections of the pool are replaced, because they have most likely been
+    lost together, and the pool waits longer after each lost connection that it finds by itself.
+
+    Raises:
+        OperationalError: the connection is lost or silent.
     """
-    # psycopg_pool passes its check nothing else that leads to the pool.
+    # psycopg_pool passes only the connection to its check.
     pool: Any = connection._pool  # noqa: SLF001
     connection.seconds = CHECK_SECONDS
     try:

@@ -1,7 +1,7 @@
 """Per-client rate limits: a burst, refilled at a constant rate.
 
-With `REDIS_URL` all processes count together in Redis, otherwise each one for itself. This is the
-generic cell rate algorithm: it keeps one number for each client, the time at which its burst is
+With `REDIS_URL` all processes share one count in Redis; otherwise each process counts separately.
+The generic cell rate algorithm (GCRA) keeps one number per client: the time at which its burst is
 full again. https://brandur.org/rate-limiting#gcra
 """
 
@@ -23,15 +23,15 @@ MOST_CLIENTS = 50_000
 REDIS_PAUSE_SECONDS = 5.0
 
 type Rate = tuple[int, int]
-"""Requests, and the seconds in which all of them are refilled."""
+"""A number of requests, and the seconds in which that many are refilled."""
 
 logger = logging.getLogger(__name__)
 
 
 def rate_limited[**P](setting: str) -> Callable[[View[P]], View[P]]:
-    """Limit each client to the `Rate` that the setting of this name holds; None is no limit.
+    """Limit each client of an async view to the `Rate` in this setting; `None` means no limit.
 
-    The views that name one setting share its count. Further requests get status 429 and
+    Views that name the same setting share its count. Requests over the limit get status 429 with
     `Retry-After` in seconds (RFC 6585), and do not count.
     """
 
@@ -53,7 +53,7 @@ def rate_limited[**P](setting: str) -> Callable[[View[P]], View[P]]:
 
 
 class RateLimitedError(Exception):
-    """A client has made too many requests, and may try again in so many `seconds`."""
+    """A client has made too many requests, and may try again in `seconds`."""
 
     type = "rate_limited"
 
@@ -65,10 +65,10 @@ class RateLimitedError(Exception):
 
 
 async def count_request(setting: str, address: str) -> None:
-    """Count a request of the client at this address under the setting's name.
+    """Count a request from this address against the `Rate` in a setting.
 
     Raises:
-        RateLimitedError: it is beyond the `Rate` that the setting holds, and is not counted.
+        RateLimitedError: the request is over the limit, and is not counted.
     """
     rate: Rate | None = getattr(settings, setting)
     if rate and (wait := await count(setting, client_at(address), rate)):
@@ -76,10 +76,11 @@ async def count_request(setting: str, address: str) -> None:
 
 
 def client_at(address: str) -> str:
-    """Return the client: an IPv4 address, or the /64 of an IPv6 address, which is one subscriber's.
+    """Return the client of an address: an IPv4 address, or the /64 network of an IPv6 address.
 
-    The address is the one that uvicorn sees, or a proxy in `FORWARDED_ALLOW_IPS` names. Clients
-    without one, as on a Unix socket, are one client.
+    A subscriber usually has a whole /64. The address is that of the connection, or the one reported
+    by a proxy in `FORWARDED_ALLOW_IPS`. Clients without an address, as on a Unix socket, count as
+    one client.
     """
     try:
         parsed = ipaddress.ip_address(address)
@@ -93,9 +94,9 @@ def client_at(address: str) -> str:
 
 
 async def count(name: str, client: str, rate: Rate) -> float:
-    """Count one request and return 0, or refuse it and return the seconds to wait.
+    """Count one request and return 0, or reject it and return the seconds to wait.
 
-    While Redis is down, each process counts for itself.
+    While Redis is down, each process counts separately.
     """
     global _redis_down_until
     key = f"rate_limit:{name}:{client}"
@@ -107,15 +108,15 @@ async def count(name: str, client: str, rate: Rate) -> float:
         except RedisError as error:
             _redis_down_until = monotonic() + REDIS_PAUSE_SECONDS
             logger.warning(
-                "Redis is unreachable: for %g s, this process limits its clients by itself. %s",
+                "Redis is unreachable: this process counts requests separately for %g s. %s",
                 REDIS_PAUSE_SECONDS,
                 error,
             )
     return _count_here(key, rate)
 
 
-# In microseconds, which are integers in Python and exact in Redis. The burst of a client is full
-# again at `full`; the client is remembered until then.
+# Times are in microseconds, which are integers in Python and exact in Redis. A client's burst is
+# full again at `full`; until then the client is remembered.
 
 _full: dict[str, int] = {}  # Most recent client last.
 _redis_down_until = 0.0
@@ -155,7 +156,7 @@ async def _count_in_redis(key: str, rate: Rate) -> float:
 
 
 def _interval_and_burst(rate: Rate) -> tuple[int, int]:
-    """Return the microseconds in which one request is refilled, and in which all of them are."""
+    """Return the microseconds in which one request is refilled, and in which a burst is."""
     requests, seconds = rate
     interval = seconds * 1_000_000 // requests
     return interval, interval * requests

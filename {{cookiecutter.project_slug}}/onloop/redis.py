@@ -1,6 +1,6 @@
 """The Redis that processes share, called on the event loop.
 
-This is the Redis of `settings.REDIS_URL`, for short commands only: one without a reply within a
+It is the Redis of `settings.REDIS_URL`, for short commands only: a command without a reply within a
 second fails, so that a request never waits long for a Redis that is down.
 """
 
@@ -46,7 +46,7 @@ async def _open_client() -> AsyncIterator[Redis]:
         timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         socket_timeout=TIMEOUT_SECONDS,
-        # One immediate retry: a kept connection may be lost while Redis is up.
+        # One immediate retry: an idle connection may be lost although Redis is up.
         retry=Retry(NoBackoff(), 1),
     )
     client = Redis.from_pool(pool)
@@ -60,7 +60,7 @@ _clients = SharedClient(_open_client)
 
 
 def shared_redis() -> AbstractAsyncContextManager[None]:
-    """Keep one client open on the running event loop, if there is a Redis.
+    """Keep one client open on the running event loop, if `settings.REDIS_URL` is set.
 
     A resource of the ASGI lifespan.
     """
@@ -68,17 +68,17 @@ def shared_redis() -> AbstractAsyncContextManager[None]:
 
 
 def redis_client() -> AbstractAsyncContextManager[Redis]:
-    """A block with the client of the running event loop, or, without a lifespan, one of its own.
+    """Return a block with the running event loop's client; without a lifespan it opens its own.
 
-    Its methods raise `redis.RedisError` where Redis is down, or does not reply in time.
+    The client's methods raise `redis.RedisError` if Redis is down or does not reply in time.
     """
     return _clients.client()
 
 
 def redis_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of a Redis that is down or silent, for an `except`; () without a Redis.
+    """Return the exceptions to catch for a Redis that is down or silent; `()` without a Redis.
 
-    An error that Redis itself replies with is a defect, and not among them.
+    An error that Redis itself replies with is not among them, since it indicates a defect.
     """
     if not settings.REDIS_URL:
         return ()
@@ -88,12 +88,12 @@ def redis_errors() -> tuple[type[Exception], ...]:
 
 
 def log_outage(cause: object) -> None:
-    """Log in one line that Redis is down or does not answer."""
+    """Log in one line that Redis is down or does not reply."""
     logger.warning("Redis is down: %s", cause)
 
 
 def redis_required[**P](view: View[P]) -> View[P]:
-    """Answer 503 with `Retry-After` and one sentence where the view needs a Redis that is down."""
+    """Make an async view answer 503 with `Retry-After` if it needs Redis and Redis is down."""
 
     @wraps(view)
     async def wrapper(

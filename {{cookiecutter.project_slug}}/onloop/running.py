@@ -1,4 +1,4 @@
-"""Tasks that do not outlive the block that they were started in."""
+"""Tasks that do not outlive the block that starts them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def running[T](work: Coroutine[object, object, T]) -> AsyncIterator[asyncio.Task[T]]:
-    """Run `work` as a task that ends with the block, cancelled if it has to be."""
+    """Run `work` as a task during the block; cancel it if it has not ended by then."""
     task = asyncio.create_task(work)
     try:
         yield task

@@ -1,7 +1,8 @@
-"""The seal: `MANIFEST` holds the version of this folder and a sha256 of each of its files.
+"""The seal: `MANIFEST` holds the version of this folder and the SHA-256 of each of its files.
 
-While it is there, the folder is a copy that an update replaces as a whole, and nobody edits it.
-Without it, the folder is the project's own code. `sha256sum --check MANIFEST` reads the file, too.
+While `MANIFEST` exists, the folder is a copy that updates replace as a whole, and must not be
+edited. Without it, the folder is the project's own code. `sha256sum --check MANIFEST` can read the
+file, too.
 """
 
 from hashlib import sha256
@@ -14,13 +15,13 @@ MANIFEST = "MANIFEST"
 
 
 def manifest(folder: Path = FOLDER) -> str:
-    """Return the text of the manifest that fits the files in `folder`."""
+    """Return the text of a manifest for the files in `folder`."""
     lines = [f"{digest}  {name}" for name, digest in digests(folder).items()]
     return "\n".join([f"# onloop {__version__}", *lines, ""])
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Return the sha256 of each file in `folder` but the manifest and bytecode, by its path."""
+    """Return the SHA-256 of each file in `folder` by path, except the manifest and bytecode."""
     return {
         path.relative_to(folder).as_posix(): digest(path)
         for path in sorted(folder.rglob("*"))
@@ -29,7 +30,10 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def digest(path: Path) -> str:
-    """Return the sha256 of a text file; git may have checked it out with Windows' line ends."""
+    """Return the SHA-256 of a text file, with Windows line endings counted as Unix ones.
+
+    Git may have checked the file out with either.
+    """
     return sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
@@ -39,9 +43,9 @@ def is_sealed(folder: Path = FOLDER) -> bool:
 
 
 def differences(folder: Path = FOLDER) -> list[str]:
-    """Return what differs from the manifest, such as `changed: streams.py`; nothing without one.
+    """Return the differences from the manifest, such as `changed: streams.py`.
 
-    A file is `changed`, `missing` or `added`.
+    A file is `changed`, `missing` or `added`. Without a manifest there are no differences.
     """
     if not is_sealed(folder):
         return []
@@ -59,7 +63,7 @@ def differences(folder: Path = FOLDER) -> list[str]:
 
 
 def kind(name: str, sealed: dict[str, str], found: dict[str, str]) -> str:
-    """Return what has become of a file that differs."""
+    """Return how a file differs."""
     if name not in found:
         return "missing"
     return "changed" if name in sealed else "added"

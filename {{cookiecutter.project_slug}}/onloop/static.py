@@ -1,10 +1,10 @@
-"""Static files in production: named after their content, so that browsers keep them for ever."""
+"""Static files in production: named after their content, so that browsers cache them forever."""
 
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Names each file after its content, also where one JavaScript module imports another.
+    """Names each file after its content, also in the imports of JavaScript modules.
 
     https://docs.djangoproject.com/en/stable/ref/contrib/staticfiles/#manifeststaticfilesstorage
     """

@@ -1,4 +1,4 @@
-"""Server-sent events: events in, a streaming response out.
+"""Server-sent events: a streaming response made of events.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -14,18 +14,18 @@ from onloop.running import running
 
 __all__ = ["Event", "EventStreamResponse"]
 
-HEARTBEAT_SECONDS = 15.0  # What the standard suggests, for proxies that drop idle connections.
+HEARTBEAT_SECONDS = 15.0  # The standard suggests this, for proxies that drop idle connections.
 RETRY_MILLISECONDS = 2_000
 
 
 class EventStreamResponse(StreamingHttpResponse):
     """A response that sends events as an async generator yields them.
 
-    The generator continues after its last event was sent, so a client that reads slowly makes it
-    wait and nothing piles up. While it yields nothing for `heartbeat` seconds, comments keep the
-    connection open. When the server is asked to stop, the stream ends with a last `retry:`, after
-    which browsers connect again. The generator is closed with the response, as soon as the client
-    disconnects.
+    The generator continues only when its last event has been sent, so it waits for a client that
+    reads slowly and nothing piles up. Whenever it yields nothing for `heartbeat` seconds, a comment
+    keeps the connection open. When the server is told to stop, the stream ends with a `retry:`
+    field, and browsers reconnect after that time. The generator is closed with the response, as
+    soon as the client disconnects.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class EventStreamResponse(StreamingHttpResponse):
         )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        # Django closes what it iterates, but not the iterator that lies within.
+        # Django closes the iterator that it gets, but not the one inside it.
         async with aclosing(self._chunks):
             async for chunk in super().__aiter__():
                 yield chunk
 
 
 def encoded(event: Event) -> str:
-    """Return the lines that carry an event."""
+    """Return an event as the lines of a stream."""
     fields = [f"event: {event.name}\n"]
     if event.id:
         fields.append(f"id: {event.id}\n")
@@ -55,7 +55,7 @@ def encoded(event: Event) -> str:
 
 
 def comment(text: str) -> str:
-    """Return `text` as lines that every client ignores."""
+    """Return `text` as a comment, which every client ignores."""
     return "".join(f": {line}\n" for line in LINE_END.split(text)) + "\n"
 
 

@@ -1,17 +1,17 @@
-"""Token buckets: a burst at once, and a share or a rate in the long run."""
+"""Token buckets: limits that allow a burst, and a rate or a share in the long run."""
 
 from time import monotonic
 
 
 class TokenBucket:
-    """At most `capacity` tokens, taken one at a time. Starts with all of them, or with none."""
+    """Holds at most `capacity` tokens, taken one at a time; starts `full` or empty."""
 
     def __init__(self, capacity: int, *, full: bool) -> None:
         self._capacity = capacity
         self._tokens = float(capacity) if full else 0.0
 
     def put(self, tokens: float) -> None:
-        """Add tokens, or a fraction of one; what does not fit is lost."""
+        """Add tokens, or a fraction of one; those beyond the capacity are discarded."""
         self._tokens = min(self._tokens + tokens, self._capacity)
 
     def take(self) -> bool:
@@ -23,7 +23,7 @@ class TokenBucket:
 
 
 class RefilledBucket(TokenBucket):
-    """A full token bucket that gains `per_second` tokens each second."""
+    """A token bucket that starts full and gains `per_second` tokens each second."""
 
     def __init__(self, capacity: int, *, per_second: float) -> None:
         super().__init__(capacity, full=True)

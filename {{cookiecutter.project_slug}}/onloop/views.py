@@ -1,4 +1,4 @@
-"""What async views have in common: their type, and how they answer with an error."""
+"""The type of async views, and their error responses."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Concatenate
@@ -13,6 +13,9 @@ type View[**P] = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpR
 def error_response(
     status: int, error_type: str, message: str, headers: Mapping[str, str] | None = None
 ) -> JsonResponse:
-    """Return `{"error": {"type": ..., "message": ...}}`: a type for programs, a text for people."""
+    """Return a response `{"error": {"type": ..., "message": ...}}`.
+
+    The type is for programs, the message for people.
+    """
     error = {"type": error_type, "message": message}
     return JsonResponse({"error": error}, status=status, headers=headers)

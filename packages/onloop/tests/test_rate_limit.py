@@ -181,7 +181,7 @@ async def test_each_process_counts_for_itself_while_redis_is_away() -> None:
         _, log = await asyncio.to_thread(server.communicate)
 
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
-    assert "Redis is unreachable: for 5 s, this process limits its clients by itself." in log
+    assert "Redis is unreachable: this process counts requests separately for 5 s." in log
 
 
 @pytest.mark.parametrize(
