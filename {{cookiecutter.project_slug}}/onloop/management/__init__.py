@@ -1,0 +1,1 @@
+"""Management of a project: its commands, and the texts that they write."""

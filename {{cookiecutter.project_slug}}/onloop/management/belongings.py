@@ -1,13 +1,13 @@
-"""The text of a project's files without what belongs to an app, which is found by its name."""
+"""Removal of an app's parts from the text of a project's files; the app's name identifies them."""
 
 import re
 
 
 def python_without(app: str, text: str) -> str:
-    """Return a module without lines that name the app or set its settings, and its section.
+    """Return a module without the app's section and without lines that name it or its settings.
 
-    Such lines hold `"jobs"` or `"jobs.urls"`, or begin with `os.environ.setdefault("JOBS_` or
-    `settings.JOBS_`. A section begins with a comment such as `# 11. Jobs` and ends at the next.
+    Such lines contain `"jobs"` or `"jobs.urls"`, or begin with `os.environ.setdefault("JOBS_` or
+    `settings.JOBS_`. A section begins with a comment such as `# 11. Jobs` and ends before the next.
     """
     text = without_section(rf"# \d+\. {app.capitalize()}", r"# \d+\. ", text)
     setting = rf'(?:os\.environ\.setdefault\("|settings\.){app.upper()}_'
@@ -15,7 +15,7 @@ def python_without(app: str, text: str) -> str:
 
 
 def toml_without(app: str, text: str) -> str:
-    """Return `pyproject.toml` without the app in contracts of imports and in cruft's updates."""
+    """Return `pyproject.toml` without the app in import contracts, and exempt it from updates."""
     text = text.replace('skip = [".env"', f'skip = [".env", "{app}", "tests/{app}"')
     head, separator, contracts = text.partition("[tool.importlinter]")
     named = rf"{app}(\.[\w.*]+)?"
@@ -26,7 +26,7 @@ def toml_without(app: str, text: str) -> str:
 
 
 def environment_without(app: str, text: str) -> str:
-    """Return a file of variables, or the lines of one in YAML, without the app's settings."""
+    """Return a file of environment variables, or such lines in YAML, without the app's settings."""
     return without_lines(rf"[#\s]*{app.upper()}_\w+[=:].*", text)
 
 
@@ -43,7 +43,10 @@ def runs_command_of(app: str, text: str) -> bool:
 
 
 def markdown_without(app: str, text: str) -> str:
-    """Return a page without the app's sections, its line of the map, and lines that link to it."""
+    """Return a page without the app's sections, its line of the map, and lines that link to it.
+
+    The map is the list of a project's folders in its README.
+    """
     headings = ["## ", "### ", "#### "]
     for level, hashes in enumerate(headings, 1):
         upper = "|".join(headings[:level])
@@ -52,11 +55,11 @@ def markdown_without(app: str, text: str) -> str:
 
 
 def without_section(heading: str, next_heading: str, text: str) -> str:
-    """Return a text without what stands between a heading and the next, or the end."""
+    """Return a text without the section from a heading to the next heading or the end."""
     section = rf"\n+{heading}\n.*?(?=\n+{next_heading}|\n\Z)"
     return re.sub(section, "", text, flags=re.DOTALL)
 
 
 def without_lines(pattern: str, text: str) -> str:
-    """Return a text without the lines that match a pattern as a whole."""
+    """Return a text without the lines that match a pattern completely."""
     return re.sub(rf"^(?:{pattern})\n", "", text, flags=re.MULTILINE)

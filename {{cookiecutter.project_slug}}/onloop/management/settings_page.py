@@ -1,4 +1,4 @@
-"""`docs/settings.md`, made of the headings, the calls of `env` and the comments of the settings."""
+"""Generation of `docs/settings.md` from the headings, `env` calls and comments of the settings."""
 
 import ast
 import re
@@ -9,9 +9,10 @@ HEADING = re.compile(r"# \d+\. (.+)")
 HEAD = """\
 # Settings
 
-Every setting comes from the environment, or from the file `.env`; the environment wins. A bad
-value stops the start with one sentence that names it. Defaults are Python, as in
-`config/settings.py`: `python manage.py document_settings` makes this page of that file.
+Every setting is read from the environment or from the file `.env`; the environment takes
+precedence. A bad value stops the startup with a one-sentence error that names it. Defaults are
+Python, as in `config/settings.py`. `python manage.py document_settings` generates this page from
+that file.
 """
 TABLE = "| variable | default | accepted | meaning |\n| --- | --- | --- | --- |"
 ACCEPTED = {
@@ -26,7 +27,7 @@ ACCEPTED = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One variable that is read from the environment."""
+    """One variable that the settings read from the environment."""
 
     line: int
     name: str
@@ -80,7 +81,7 @@ def read_settings(source: str) -> Iterator[Setting]:
 
 
 def statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Yield the statements that hold no others."""
+    """Yield the statements that contain no others."""
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt) and not any(
             isinstance(child, ast.stmt) for child in ast.iter_child_nodes(node)
@@ -89,7 +90,7 @@ def statements(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def accepted(kind: str, named: dict[str | None, ast.expr]) -> str:
-    """Return what values a function of `onloop.env` accepts, for people."""
+    """Return a description of the values that a function of `onloop.env` accepts."""
     if kind == "whole_number":
         return f"`{ast.unparse(named['least'])}` to `{ast.unparse(named['most'])}`"
     if kind == "choice":
@@ -98,7 +99,7 @@ def accepted(kind: str, named: dict[str | None, ast.expr]) -> str:
 
 
 def comment(lines: list[str], number: int, *, step: int = -1) -> str:
-    """Return the comment that ends at a line, or with `step=1` begins there, as one paragraph."""
+    """Return the comment that ends at a line, or starts there with `step=1`, as one paragraph."""
     found: list[str] = []
     while 0 < number <= len(lines) and lines[number - 1].lstrip().startswith("#"):
         found.append(lines[number - 1].lstrip().removeprefix("#").strip())

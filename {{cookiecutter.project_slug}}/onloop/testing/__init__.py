@@ -1,14 +1,14 @@
-"""Fixtures for the tests of a project, as a pytest plugin of real servers.
+"""A pytest plugin with fixtures for the tests of a project, built on real servers.
 
-Put `pytest_plugins = ["onloop.testing"]` into the conftest.py beside `manage.py` or at the top of
-the tests. It needs pytest, pytest-asyncio and pytest-django, and brings these fixtures:
+Put `pytest_plugins = ["onloop.testing"]` into the `conftest.py` next to `manage.py` or at the top
+of the tests. The plugin needs pytest, pytest-asyncio and pytest-django. Its fixtures are:
 
-* `upstream`: a server on a free port whose answers the test writes (`Upstream`, `Call`);
+* `upstream`: a server on a free port whose responses the test writes (`Upstream`, `Call`);
 * `server`: the URL of the project, served by a real uvicorn for all tests;
-* `hops`: what left the event loop for a thread, so `assert not hops`.
+* `hops`: the calls that left the event loop for a thread, so that a test can `assert not hops`.
 
-A test with `django_db` shares one connection with the views that it calls, and is rolled back. One
-that uses `server` as well commits, and the tables are emptied after it.
+A test with `django_db` shares one connection with the views that it calls, and is rolled back. If
+it also uses `server`, it commits, and the tables are emptied after it.
 
 Each test starts with closed circuits and unused rate limits, and without the shell's proxies.
 """

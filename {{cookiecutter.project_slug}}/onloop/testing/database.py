@@ -1,8 +1,8 @@
-"""The database in tests: what a test, its views and their threads write is seen by all of them.
+"""The database in tests, shared by a test, its views and their threads.
 
-A test with `django_db` is a transaction that is rolled back at its end. Django runs an async view's
-queries on another thread than the test's; a connection of its own there would not see what the
-test has written, and could not write itself on SQLite.
+A test with `django_db` runs in a transaction that is rolled back at its end. Django runs an async
+view's queries on a different thread than the test's. A separate connection there would not see the
+test's data, and could not write to SQLite.
 """
 
 import threading
@@ -18,7 +18,7 @@ COMMITTING = {"transactional_db", "live_server", "django_db_reset_sequences"}
 
 
 class _Connections(threading.local):
-    """A thread's connections: those of the test, unless the thread has set one of its own."""
+    """A thread's connections: those of the test, unless the thread has set its own."""
 
     def __init__(self, shared: dict[str, Any]) -> None:
         self.__dict__.update(shared, _shared=shared)
@@ -29,7 +29,7 @@ class _Connections(threading.local):
 
 @pytest.fixture(autouse=True)
 def _one_connection(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let all threads use the test's connections, where the test is rolled back."""
+    """Make all threads use the test's connections, if the test is rolled back."""
     if not _is_rolled_back(request):
         yield
         return
@@ -39,7 +39,7 @@ def _one_connection(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr(connections, "_connections", _Connections(shared))
         for connection in shared.values():
             connection.inc_thread_sharing()
-            # Closed at the end of the test, and not of a request.
+            # Closed at the end of the test, not of a request.
             patch.setattr(connection, "close", lambda: None)
         yield
     for connection in shared.values():
@@ -47,7 +47,7 @@ def _one_connection(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let a test of the `server` that uses the database commit: requests may be concurrent."""
+    """Make tests with `server` and the database commit, since their requests may be concurrent."""
     names: list[str] = getattr(item, "fixturenames", [])
     uses_database = "db" in names or item.get_closest_marker("django_db")
     if "server" in names and uses_database and "transactional_db" not in names:
@@ -55,7 +55,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def _is_rolled_back(request: pytest.FixtureRequest) -> bool:
-    # Django's own classes run their async tests so that all queries are on one thread.
+    # Django's own test classes run all queries of an async test on one thread.
     if request.cls and issubclass(request.cls, TestCase):
         return False
     if not COMMITTING.isdisjoint(request.fixturenames):

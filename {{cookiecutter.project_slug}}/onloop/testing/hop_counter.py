@@ -1,4 +1,4 @@
-"""Hops: what leaves the event loop for a thread, counted."""
+"""A fixture that records hops: calls that leave the event loop for a thread."""
 
 import threading
 from typing import Any
@@ -9,7 +9,7 @@ from asgiref.sync import SyncToAsync
 
 @pytest.fixture
 def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The functions that went through `sync_to_async()` and the threads that were started."""
+    """Return a list of the functions run through `sync_to_async()`, and of the threads started."""
     hops: list[str] = []
     call, start = SyncToAsync.__call__, threading.Thread.start
 

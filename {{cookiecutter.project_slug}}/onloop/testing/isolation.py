@@ -1,4 +1,4 @@
-"""Isolation: no test sees what another one left in this process, or the proxies of a shell."""
+"""Isolation of tests from each other's state in this process, and from the shell's proxies."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_known_of_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Close all circuits, and forget the latencies that hedging goes by."""
+    """Close all circuits, and forget the latencies that hedging is based on."""
     monkeypatch.setattr("onloop.http.origins._origins", {})
 
 

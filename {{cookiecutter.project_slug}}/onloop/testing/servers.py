@@ -1,4 +1,4 @@
-"""The project, served by a real uvicorn: in a thread of the tests or in a process of its own."""
+"""The project served by a real uvicorn, in a thread of the tests or in a separate process."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from onloop.server import OPTIONS, application
 
-# Reading the certificates takes longer than most tests: once for all of their clients.
+# Reading the certificates takes longer than most tests, so all clients share them.
 TLS = httpx.create_ssl_context()
 
 
@@ -33,13 +33,13 @@ class _Server(uvicorn.Server):
             self.start_ended.set()
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        with contextlib.suppress(SystemExit):  # Meant for a process whose application fails.
+        with contextlib.suppress(SystemExit):  # A failed application must not end the tests.
             super().run(sockets)
 
 
 @contextlib.contextmanager
 def serve_app(app: Any, **options: Any) -> Iterator[str]:
-    """Serve an ASGI application by uvicorn in a thread, its lifespan included; yield its URL.
+    """Serve an ASGI application with its lifespan by uvicorn in a thread, and yield its URL.
 
     Raises:
         RuntimeError: the application did not start.
@@ -52,7 +52,7 @@ def serve_app(app: Any, **options: Any) -> Iterator[str]:
         server.start_ended.wait()
         try:
             if not server.started:
-                raise RuntimeError("The application did not start; its log says why.")
+                raise RuntimeError("The application did not start; see its log for the reason.")
             scheme = "https" if config.is_ssl else "http"
             yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
@@ -64,10 +64,10 @@ def serve_app(app: Any, **options: Any) -> Iterator[str]:
 def serve_process(
     *options: str, app: str | None = None, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Serve the project by uvicorn in a process of its own; yield the process and its URL.
+    """Serve the project by uvicorn in a separate process, and yield the process and its URL.
 
-    `app` names another application than the project's, `options` are uvicorn's. It runs in the
-    current directory, with `environment` added to the environment of the tests.
+    `app` names an application other than the project's; `options` are uvicorn's. The process runs
+    in the current directory, with `environment` added to the environment of the tests.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -94,8 +94,8 @@ def fetch(url: str) -> httpx.Response:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The URL of the project, served by one real uvicorn for all tests."""
-    # The list is one of Django's own, made for its test client: setup_test_environment().
+    """Yield the URL of the project, served by one real uvicorn for all tests."""
+    # setup_test_environment() has replaced the setting with a list for Django's test client.
     settings.ALLOWED_HOSTS.append("127.0.0.1")
     with serve_app(import_string(application().replace(":", "."))) as url:
         yield url

@@ -1,4 +1,4 @@
-"""Upstreams: real HTTP servers on free ports, every byte of whose answers a test writes."""
+"""Upstreams: real HTTP servers on free ports; the test writes every byte of their responses."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ class Call:
 
     @property
     def target(self) -> str:
-        """The path with its query."""
+        """The path with its query, as in the request line."""
         return self.head.split(" ")[1]
 
     @property
@@ -31,17 +31,17 @@ class Call:
         return {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
 
     async def reply(self, body: bytes = b"{}", status: str = "200 OK", *headers: str) -> None:
-        """Send a whole response."""
+        """Send a complete response, with `headers` such as `"Retry-After: 1"`."""
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
         await self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     async def send(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send bytes unchanged."""
         self.writer.write(data)
         await self.writer.drain()
 
     async def closed(self) -> None:
-        """Return when the client has closed the connection."""
+        """Wait until the client has closed the connection."""
         with contextlib.suppress(ConnectionError):
             await self.reader.read()
 
@@ -57,7 +57,7 @@ type Answer = Callable[[Call], Awaitable[None]]
 
 @dataclass
 class Upstream:
-    """A server that answers each request by awaiting `answer`, and counts calls and connections."""
+    """A server that awaits `answer` for each request, and records calls and connections."""
 
     answer: Answer
     url: str = ""
@@ -70,9 +70,11 @@ class Upstream:
 
     @property
     def open_connections(self) -> int:
+        """The number of connections that are open now."""
         return len(self.writers)
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until the client closes it."""
         self.connections += 1
         self.writers.add(writer)
         self.all_closed.clear()
@@ -105,7 +107,7 @@ class Upstream:
 async def serve_upstream(
     answer: Answer, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Upstream]:
-    """Serve on a free port; `answer` writes what the client receives."""
+    """Yield an upstream that serves on a free port; `answer` writes its responses."""
     upstream = Upstream(answer)
     server = await asyncio.start_server(upstream, "127.0.0.1", 0, ssl=tls, backlog=2048)
     port = server.sockets[0].getsockname()[1]
@@ -120,7 +122,7 @@ async def serve_upstream(
 
 
 def barrier(count: int, reply: Answer) -> Answer:
-    """Return an answer that waits for `count` calls, and replies to the latest of them first."""
+    """Return an answer that waits for `count` calls, then replies to them, the latest first."""
     waiting: list[Call] = []
     all_in = asyncio.Event()
 
@@ -143,6 +145,6 @@ async def _empty_object(call: Call) -> None:
 
 @pytest_asyncio.fixture
 async def upstream() -> AsyncIterator[Upstream]:
-    """A server on a free port; it answers `{}` until the test sets its `answer`."""
+    """Yield a server on a free port, which responds with `{}` until the test sets its `answer`."""
     async with serve_upstream(_empty_object) as upstream:
         yield upstream

@@ -80,7 +80,7 @@ def test_eject_is_refused_for_another_onloop(project: Path, template: Path) -> N
 
 def test_eject_is_refused_twice(project: Path) -> None:
     (project / "packages" / "onloop").mkdir(parents=True)
-    with pytest.raises(CommandError, match="packages/onloop is there already"):
+    with pytest.raises(CommandError, match="packages/onloop exists already"):
         call_command("eject")
 
     (project / "onloop" / "MANIFEST").unlink()

@@ -1,0 +1,1 @@
+"""Commands for every project: `drop`, `eject`, `migrate`, `runserver` and others."""

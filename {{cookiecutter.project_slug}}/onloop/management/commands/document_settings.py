@@ -1,4 +1,4 @@
-"""`manage.py document_settings`: write `docs/settings.md` from `config/settings.py`."""
+"""`manage.py document_settings`: generate `docs/settings.md` from `config/settings.py`."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from onloop.management.settings_page import settings_page
 
 
 class Command(BaseCommand):
-    """Write the page, or with `--check` fail if it is not up to date."""
+    """Write the page or, with `--check`, fail if it is not up to date."""
 
-    help = "Writes docs/settings.md from config/settings.py and its comments."
+    help = "Generates docs/settings.md from config/settings.py and its comments."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         """Write or check the page.
 
         Raises:
-            CommandError: with `--check`, the page does not fit the settings.
+            CommandError: with `--check`, the page does not match the settings.
         """
         source = Path(settings.BASE_DIR, "config", "settings.py").read_text(encoding="utf-8")
         path = Path(settings.BASE_DIR, "docs", "settings.md")

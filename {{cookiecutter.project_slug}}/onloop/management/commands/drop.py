@@ -1,8 +1,8 @@
-"""`manage.py drop`: delete apps with all that belongs to them.
+"""`manage.py drop`: delete apps with everything that belongs to them.
 
-What belongs to an app is found by its name: its folder and that of its tests, `"jobs"` and
+An app's parts are identified by its name: its folder and that of its tests, lines with `"jobs"` or
 `"jobs.urls"`, settings that begin with `JOBS_`, sections named `Jobs`, the page `docs/jobs.md`, and
-what runs a command such as `jobs_worker`.
+services that run a command such as `jobs_worker`.
 """
 
 import ast
@@ -40,7 +40,7 @@ EDITS: dict[str, Callable[[str, str], str]] = {
 
 
 class Command(BaseCommand):
-    """Delete apps, unless something that stays needs them or their files are not committed."""
+    """Delete apps, unless remaining code uses them or they have uncommitted changes."""
 
     help = "Deletes apps with their tests, settings, URLs, documentation and deploy files."
     requires_system_checks = ()
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         """Delete the apps.
 
         Raises:
-            CommandError: they cannot be dropped; nothing is changed.
+            CommandError: they cannot be dropped; no file has been changed.
         """
         project, apps = Path(settings.BASE_DIR), options["apps"]
         refuse(project, apps)
@@ -62,7 +62,11 @@ class Command(BaseCommand):
 
 
 def refuse(project: Path, apps: list[str]) -> None:
-    """Raise a CommandError with one sentence if the apps cannot be dropped."""
+    """Check that the apps can be dropped.
+
+    Raises:
+        CommandError: they cannot, for the reason in its one sentence.
+    """
     for app in apps:
         if app not in droppable(project):
             choice = ", ".join(droppable(project))
@@ -74,13 +78,13 @@ def refuse(project: Path, apps: list[str]) -> None:
 
 
 def droppable(project: Path) -> list[str]:
-    """Return the project's apps, without `onloop` and the one of the user model."""
+    """Return the project's apps, without `onloop` and the app of the user model."""
     needed = {"onloop", settings.AUTH_USER_MODEL.partition(".")[0]}
     return sorted({path.parent.name for path in project.glob("*/apps.py")} - needed)
 
 
 def users_of(project: Path, app: str, apps: list[str]) -> Iterable[str]:
-    """Yield the apps, and the files outside of apps, that stay and import `app`."""
+    """Yield the remaining apps, and the files outside of apps, that import `app`."""
     for path in [*project.glob("*.py"), *project.glob("[!.]*/**/*.py")]:
         folder, *below = path.relative_to(project).parts
         owner = below[0] if folder == "tests" and below else folder
@@ -101,7 +105,7 @@ def imported(path: Path) -> set[str]:
 
 
 def has_changes(project: Path, app: str) -> bool:
-    """Return whether git could not give the app's files back as they are."""
+    """Return whether the app has changes that git could not restore."""
     status = subprocess.run(  # noqa: S603
         ["git", "status", "--porcelain", "--", app, f"tests/{app}"],  # noqa: S607
         cwd=project,
@@ -113,7 +117,7 @@ def has_changes(project: Path, app: str) -> bool:
 
 
 def drop(project: Path, apps: list[str]) -> None:
-    """Delete the apps' files, and what the remaining files hold of them."""
+    """Delete the apps' files, and their parts in the remaining files."""
     for app in apps:
         shutil.rmtree(project / app)
         shutil.rmtree(project / "tests" / app, ignore_errors=True)
@@ -131,5 +135,5 @@ def drop(project: Path, apps: list[str]) -> None:
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:
-    """Change the text of a file."""
+    """Replace the text of a file with the result of `change`."""
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,7 +1,7 @@
 """`manage.py eject`: make `onloop` the project's own code, with its tests.
 
-The seal goes, and `packages/onloop` comes from the template, at the commit that the project was
-generated from.
+This removes the seal and copies `packages/onloop` from the template, at the commit that the project
+was generated from.
 """
 
 import json
@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from onloop.seal import MANIFEST
 
 TESTS = Path("packages", "onloop")
-# What leaves the sealed folder out, and what stands there afterwards.
+# The configuration that excludes the sealed folder, and its replacements.
 CHANGES = {
     "pyproject.toml": {
         'extend-exclude = ["onloop"]\nforce-exclude = true\n': "",
@@ -33,26 +33,27 @@ CHANGES = {
 
 
 class Command(BaseCommand):
-    """Take the folder over, unless its tests cannot be had."""
+    """Take the folder over, if its tests can be fetched."""
 
-    help = "Makes onloop the project's own code, and brings its tests from the template."
+    help = "Makes onloop the project's own code, and fetches its tests from the template."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--from`."""
-        parser.add_argument("--from", dest="clone", help="A clone of the template, when offline.")
+        parser.add_argument("--from", dest="clone", help="A local clone of the template.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Take the folder over.
 
         Raises:
-            CommandError: that is done already, or the tests cannot be had; nothing is changed.
+            CommandError: that is done already, or the tests cannot be fetched; no file has been
+                changed.
         """
         project = Path(settings.BASE_DIR)
         if not (project / "onloop" / MANIFEST).exists():
             raise CommandError("onloop has no MANIFEST: it is the project's own code already.")
         if (project / TESTS).exists():
-            raise CommandError(f"{TESTS} is there already: move it away first.")
+            raise CommandError(f"{TESTS} exists already: move it first.")
         template, commit = recorded(project)
         fetch_tests(project, options["clone"] or template, commit)
         take_over(project)
@@ -60,7 +61,7 @@ class Command(BaseCommand):
 
 
 def recorded(project: Path) -> tuple[str, str]:
-    """Return the recorded template and its commit, or two empty texts."""
+    """Return the template and commit that cruft or copier has recorded, or two empty texts."""
     cruft, copier = project / ".cruft.json", project / ".copier-answers.yml"
     if cruft.exists():
         record = json.loads(cruft.read_text(encoding="utf-8"))
@@ -75,7 +76,7 @@ def fetch_tests(project: Path, template: str, commit: str) -> None:
     """Copy `packages/onloop` of the template into the project.
 
     Raises:
-        CommandError: no template is known, it cannot be read, or it holds another `onloop`.
+        CommandError: no template is known, it cannot be read, or its `onloop` is a different one.
     """
     if not template:
         raise CommandError(
@@ -113,7 +114,7 @@ def git(*command: str) -> None:
 
 
 def take_over(project: Path) -> None:
-    """Remove the seal, and let the linter, the type checker and the tests see the folder."""
+    """Remove the seal, and include the folder in linting, type checking and coverage."""
     for name, changes in CHANGES.items():
         change(project / name, changes)
     (project / "onloop" / MANIFEST).unlink()
@@ -121,7 +122,7 @@ def take_over(project: Path) -> None:
 
 
 def change(path: Path, changes: dict[str, str]) -> None:
-    """Replace what stands in a file."""
+    """Replace each of the texts in a file."""
     text = path.read_text(encoding="utf-8")
     for old, new in changes.items():
         text = text.replace(old, new)

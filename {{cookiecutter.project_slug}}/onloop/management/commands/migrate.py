@@ -1,4 +1,4 @@
-"""`manage.py migrate` that several machines may start at the same time."""
+"""`manage.py migrate`, safe to start on several machines at the same time."""
 
 import time
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ PAUSE_SECONDS = 0.2
 
 
 class Command(migrate.Command):
-    """Django's command, one at a time on a PostgreSQL database; SQLite locks its file itself."""
+    """Django's command, run one at a time on a PostgreSQL database; SQLite locks its own file."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Wait for other migrations of the database, then migrate."""
+        """Wait for other migrations of the same database, then migrate."""
         if connections[options["database"]].vendor != "postgresql":
             super().handle(*args, **options)
             return
@@ -27,18 +27,18 @@ class Command(migrate.Command):
 
     @contextmanager
     def lock(self, database: str) -> Iterator[None]:
-        """Hold an advisory lock, which ends with its connection, whatever becomes of this process.
+        """Hold an advisory lock, which ends with its connection, even if this process is killed.
 
-        The lock is asked for again and again rather than waited for in the database: a query that
-        waits keeps its snapshot, and CREATE INDEX CONCURRENTLY waits for the end of all snapshots.
+        The lock is polled instead of waited for in the database: a waiting query keeps its
+        snapshot, and `CREATE INDEX CONCURRENTLY` waits for the end of all snapshots.
         https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
         """
-        # Outside of the pool, and not the connection that migrations begin and end transactions on.
+        # Outside the pool, and not the connection on which migrations run their transactions.
         connection = connections[database].copy(alias=NO_DB_ALIAS)
         try:
             with connection.cursor() as cursor:
                 if not locked(cursor):
-                    self.stdout.write("Waiting for another process that migrates this database.")
+                    self.stdout.write("Waiting for another process to migrate this database.")
                     while not locked(cursor):
                         time.sleep(PAUSE_SECONDS)
             yield
@@ -47,6 +47,6 @@ class Command(migrate.Command):
 
 
 def locked(cursor: CursorWrapper) -> bool:
-    """Take the lock, unless another process has it, and say whether that went well."""
+    """Take the lock unless another process has it, and return whether it was free."""
     cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
     return bool(cursor.fetchone()[0])

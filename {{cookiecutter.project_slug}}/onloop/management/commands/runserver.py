@@ -12,7 +12,7 @@ from onloop.server import OPTIONS, application
 
 
 class Command(runserver.Command):
-    """Django's command line, with the ASGI application and uvicorn's reloader behind it."""
+    """Django's command line, with uvicorn, its reloader and the ASGI application behind it."""
 
     help = "Starts the ASGI application on uvicorn, for development."
     default_port = str(conf.settings.PORT)
@@ -22,18 +22,18 @@ class Command(runserver.Command):
     def run(self, **options: Any) -> None:
         """Serve the project until Ctrl-C.
 
-        It is checked by the ASGI lifespan. Under the reloader that is the child's: it shows what is
-        wrong, and the reloader waits for the next change.
+        The ASGI lifespan checks the project. With the reloader, that runs in the child process: it
+        reports an error, and the reloader waits for the next change.
         """
         self.check_migrations()
-        # The reloader's child reads its settings anew; a server without reloader has them already.
+        # The reloader's child reads the settings again; without it they are already loaded.
         os.environ["PORT"] = self.port
         settings.PORT = int(self.port)
         reloader: dict[str, Any] = {
             "reload": True,
             "reload_dirs": [str(settings.BASE_DIR)],
             "reload_includes": ["*.html"],
-            "reload_excludes": [".venv"],  # A pattern: there need be none.
+            "reload_excludes": [".venv"],  # A pattern, so the folder need not exist.
         }
         development: dict[str, Any] = {
             "host": self.addr,
