@@ -1,5 +1,5 @@
-# Everything that these commands need is set up inside this clone: .tools/ holds Poetry and
-# Cookiecutter, .venv/ what pyproject.toml names, build/ what is rendered.
+# Everything that these commands need is installed inside this clone: Poetry and Cookiecutter in
+# .tools/, the dependencies of pyproject.toml in .venv/. Renders go to build/.
 
 PYTHON ?= python3
 TOOLS := $(CURDIR)/.tools
@@ -7,8 +7,8 @@ export POETRY := $(TOOLS)/bin/poetry
 RENDERED := build/rendered/async_service
 unexport VIRTUAL_ENV
 
-# Poetry asks PyPI for more than many mirrors answer; poetry-plugin-pypi-mirror makes it use the
-# index that pip is configured for.
+# Poetry uses a PyPI API that many mirrors lack; poetry-plugin-pypi-mirror makes it use the index
+# that pip is configured for.
 PACKAGE_INDEX = $(shell test ! -x $(POETRY) || $(TOOLS)/bin/python scripts/package_index.py)
 %: export POETRY_PYPI_MIRROR_URL = $(PACKAGE_INDEX)
 
@@ -24,33 +24,33 @@ demo: .tools/installed ## Render a project and serve it (PROJECT_NAME=... FAN_OU
 test: .venv/installed lint ## Run all tests, or some: make test TESTS=tests/hooks
 	.venv/bin/pytest $(TESTS)
 
-lint: .venv/installed ## Lint and type-check hooks, tests, scripts, workflows and onloop's imports
+lint: .venv/installed ## Lint and type-check hooks, tests, scripts and workflows, and check onloop's imports
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	cd packages/onloop && ../../.venv/bin/lint-imports --no-cache
 	.venv/bin/zizmor --offline --quiet .github "{{cookiecutter.project_slug}}/.github"
 
-bench: rendered ## Measure side by side, into docs/benchmarks.md (some 15 minutes; needs wrk)
+bench: rendered ## Measure side by side, into docs/benchmarks.md (about 15 minutes; needs wrk)
 	.venv/bin/python -m benchmarks --project $(RENDERED)
 
 soak: rendered ## Serve for ten minutes under attack, into docs/reliability.md (needs PostgreSQL and redis-server)
 	$(RENDERED)/.venv/bin/python -m soak --project $(RENDERED)
 
-suite: rendered ## Run Django's own tests on onloop's handler, next to Django's (some 10 minutes)
+suite: rendered ## Run Django's own tests on onloop's handler and on Django's (about 10 minutes)
 	$(RENDERED)/.venv/bin/python packages/onloop/django_suite.py $(LABELS)
 
 rendered: .venv/installed
 	.venv/bin/cookiecutter --no-input --overwrite-if-exists --output-dir $(dir $(RENDERED)) .
 	$(MAKE) -C $(RENDERED) install EXTRAS="otel postgres redis rq"
 
-manifest: ## Seal onloop: write the version and a sha256 of each of its files into its MANIFEST
+manifest: ## Seal onloop: write its version and the SHA-256 of each of its files into its MANIFEST
 	@$(PYTHON) scripts/manifest.py
 
-settings: ## Write the page of the settings that every project gets
+settings: ## Write docs/settings.md of every project from its settings
 	@$(PYTHON) scripts/settings_page.py
 
-lock: .tools/installed ## Refresh the lock of the template and the one that every project gets
+lock: .tools/installed ## Refresh the template's lock and the one that every project gets
 	$(POETRY) lock --regenerate
 	$(TOOLS)/bin/python scripts/lock.py
 

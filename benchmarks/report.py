@@ -12,15 +12,16 @@ from benchmarks.run import Run
 MUST_SHOW = "Must show"
 COMMAND = "make bench"
 CAPTION = (
-    "Medians, with the smallest and largest sample in brackets. All contenders of a section run in "
-    "the same run, one after the other in every round, each under one uvicorn worker with the same "
-    "loop (uvloop) and parser (httptools). Load generator and upstreams share the machine with "
-    "them: trust the ratios."
+    "Medians, with the smallest and largest sample in brackets. All contenders of a section are "
+    "measured in the same run, in turn in every round, each under one uvicorn worker with the same "
+    "loop (uvloop) and parser (httptools). The load generator and the upstreams share the machine "
+    "with them: trust the ratios."
 )
 LIMITS = (
-    "Ratios are taken round by round; the median decides. httpx keeps its 100 connections, with "
-    "which it is fastest at a fan-out of 10; aiohttp may have 1,000, as the rendered project. The "
-    "article's client keeps its timeouts as well, among them 5 s of waiting for a connection."
+    "Ratios are computed per round, and the median decides. httpx keeps its default of 100 "
+    "connections, with which it is fastest at a fan-out of 10; aiohttp may open 1,000, like the "
+    "rendered project. The article's client also keeps its default timeouts, including 5 s to wait "
+    "for a connection."
 )
 
 

@@ -112,7 +112,7 @@ def alternative_texts(numbers: dict[str, Any]) -> dict[str, str]:
             f"{demo['responses']} responses, {demo['debug_message'].removesuffix('.')}"
         ),
         "docs/live.png": (
-            f"The page at /: {page['calls']} calls as bars on one time line,"
+            f"The page at /: {page['calls']} calls as bars on one timeline,"
             f" {page['failed']} of them failed. {page['status']}"
         ),
     }

@@ -24,7 +24,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run has brought."""
+    """The results of a run."""
 
     minutes: float
     aggregations: Aggregations
@@ -88,7 +88,7 @@ def markdown(outcome: Outcome) -> str:
     ]
     lines += [
         "",
-        "| both processes | at the begin | highest | at the end |",
+        "| both processes | at the start | peak | at the end |",
         "| --- | --- | --- | --- |",
     ]
     for field in fields(Sample):
@@ -104,7 +104,7 @@ def markdown(outcome: Outcome) -> str:
         f"{len(outcome.jobs.accepted)} jobs accepted ({outcome.attempted_twice} attempted more than"
         f" once), {outcome.jobs.refused} not accepted.",
         "",
-        "| what strangers did | times |",
+        "| attack | times |",
         "| --- | --- |",
     ]
     lines += [f"| {name} | {count} |" for name, count in sorted(outcome.attacks.items())]
@@ -112,7 +112,7 @@ def markdown(outcome: Outcome) -> str:
 
 
 def write(page: Path, tables: str) -> None:
-    """Replace what stands after the marker in the page."""
+    """Replace everything after the marker in the page."""
     head, marker, _ = page.read_text().partition(MARKER)
     page.write_text(f"{head}{marker}\n\n{tables}")
 
