@@ -1,7 +1,7 @@
-"""Make the rendered project ready for its first start.
+"""Prepare the rendered project for its first start.
 
 1. Write `.env` from `.env.example` with a secret key of its own, unless there is a `.env` already.
-2. Write `.cruft.json`, which names the template and its commit, unless cruft or copier does that.
+2. Write `.cruft.json`, which names the template and its commit, unless cruft or copier does so.
 3. Print the next command.
 """
 
@@ -22,7 +22,7 @@ EXAMPLE = "change-me"
 def write_env(project: Path) -> None:
     """Write `project/.env` from `project/.env.example`, with a secret key of 50 random bytes.
 
-    An existing `.env` is left as it is, so that rendering over a project keeps its secret.
+    An existing `.env` is left unchanged, so rendering over a project keeps its secret.
     """
     example = (project / ".env.example").read_text(encoding="utf-8")
     env = example.replace(EXAMPLE, secrets.token_urlsafe(50))
@@ -37,8 +37,8 @@ def write_env(project: Path) -> None:
 def record_template(project: Path, answers: dict[str, str]) -> None:
     """Write `.cruft.json`, so that `cruft update` and `make eject` find the template's commit.
 
-    Nothing is written under cruft, which names no folder of the template, or where that folder is
-    not a git repository, such as an unpacked archive.
+    Nothing is written when cruft renders, because it does not pass the template's folder, or if
+    that folder is not a git repository, such as an unpacked archive.
     """
     template = answers.get("_repo_dir")
     if not template or not (Path(template) / ".git").exists() or not shutil.which("git"):

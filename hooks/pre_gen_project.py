@@ -1,9 +1,9 @@
-"""Refuse bad answers before a file is rendered.
+"""Reject bad answers before any file is rendered.
 
 1. Read the answers, which Cookiecutter renders into this file as JSON.
 2. Run every validator in `VALIDATORS` on the answer to its prompt.
 3. On the first bad answer, print one sentence that names the prompt, the value and what is
-   accepted, and exit with status 1; Cookiecutter then removes the folder it made.
+   accepted, and exit with status 1; Cookiecutter then removes the folder that it created.
 """
 
 import json
@@ -58,11 +58,11 @@ def validate_text(prompt: str, value: str) -> None:
     """Accept one line of printable text.
 
     Quotes, backslashes, braces and letters of any script are fine: they are escaped where they
-    land.
+    are inserted.
 
     Raises:
-        InvalidAnswerError: it is empty, too long, has outer spaces, or holds line breaks or
-            characters that cannot be seen (Unicode categories C, Zl and Zp).
+        InvalidAnswerError: it is empty or too long, has leading or trailing spaces, or contains line
+            breaks or invisible characters (Unicode categories C, Zl and Zp).
     """
     printable = all(unicodedata.category(c)[0] != "C" for c in value)
     if (
@@ -82,8 +82,8 @@ def validate_slug(prompt: str, value: str) -> None:
     """Accept a folder name that is also a valid, free name for a Python package.
 
     Raises:
-        InvalidAnswerError: it is no lower-case identifier, or shadows a Python keyword, a module
-            of the standard library, a package of the project, or an installed dependency.
+        InvalidAnswerError: it is not a lower-case identifier, or it shadows a Python keyword, a
+            module of the standard library, a package of the project, or an installed dependency.
     """
     if not SLUG.fullmatch(value) or len(value) > LONGEST_SLUG:
         raise InvalidAnswerError(
@@ -109,14 +109,14 @@ def validate_fan_out(prompt: str, value: str) -> None:
     """Accept a whole number of calls, from 1 to `MOST_CALLS`.
 
     Raises:
-        InvalidAnswerError: it is no such number.
+        InvalidAnswerError: it is not such a number.
     """
     if not WHOLE_NUMBER.fullmatch(value) or int(value) > MOST_CALLS:
         raise InvalidAnswerError(prompt, value, f"a whole number from 1 to {MOST_CALLS}")
 
 
 def validate_upstream_url(prompt: str, value: str) -> None:
-    """Accept an absolute http or https URL (RFC 3986), or nothing for the project's own API.
+    """Accept an absolute HTTP or HTTPS URL (RFC 3986), or nothing for the project's own API.
 
     Raises:
         InvalidAnswerError: it is relative, has another scheme, no host, a bad port, credentials,
@@ -132,7 +132,7 @@ def validate_upstream_url(prompt: str, value: str) -> None:
 
 
 def is_http_url(value: str) -> bool:
-    """Tell whether `value` is an absolute http(s) URL with a host and nothing secret in it."""
+    """Return whether `value` is an absolute HTTP(S) URL with a host and without credentials."""
     try:
         url = urlsplit(value)
         port = url.port
@@ -151,7 +151,7 @@ def validate_email(prompt: str, value: str) -> None:
     """Accept an e-mail address as HTML's `<input type="email">` does, with a dot in its domain.
 
     Raises:
-        InvalidAnswerError: it is no such address.
+        InvalidAnswerError: it is not such an address.
     """
     if not EMAIL.fullmatch(value) or len(value) > LONGEST_TEXT:
         raise InvalidAnswerError(prompt, value, "an e-mail address such as ada@example.com")
@@ -172,14 +172,14 @@ def validate(answers: dict[str, str]) -> None:
     """Run every validator.
 
     Raises:
-        InvalidAnswerError: on the first answer that is refused.
+        InvalidAnswerError: on the first bad answer.
     """
     for prompt, validator in VALIDATORS:
         validator(prompt, str(answers[prompt]))
 
 
 def main() -> None:
-    """Validate the answers and end the rendering when one is bad."""
+    """Validate the answers, and stop the rendering if one is bad."""
     answers = json.loads(ANSWERS)
     try:
         validate(answers)
