@@ -13,7 +13,7 @@ try:
 except InvalidSetting as error:
     sys.exit(f"Error: {error}")
 
-# Django's modules below want the settings to be there.
+# Django's modules below require the settings.
 from django.conf import settings
 
 from onloop.asgi import (

@@ -1,7 +1,7 @@
 """All settings of the project; everything that comes from the environment is read here.
 
-`manage.py document_settings` makes `docs/settings.md` of the headings, the calls of `env` and the
-comments above them. https://docs.djangoproject.com/en/6.1/ref/settings/
+`manage.py document_settings` generates `docs/settings.md` from the headings, the `env` calls and
+the comments above them. https://docs.djangoproject.com/en/6.1/ref/settings/
 """
 
 from pathlib import Path
@@ -17,11 +17,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # 1. The project
 
-# The file that settings are read from; variables of the environment win over it.
+# The file that settings are read from; environment variables take precedence.
 env.read_file(env.path("ENV_FILE", BASE_DIR / ".env"))
 
 SITE_NAME = "{{ cookiecutter.__quoted_project_name }}"
-# Where `make run` listens; a worker, which does not listen, calls the default upstream there.
+# The port of `make run`; workers, which do not listen, call the default upstream there.
 PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -71,12 +71,12 @@ TEMPLATES = [
 
 # 2. Security
 #
-# Closed unless the environment opens it. `SECRET_KEY` is required, and without `DEBUG` so is
-# `ALLOWED_HOSTS`.
+# Secure unless the environment relaxes it. `SECRET_KEY` is required, and so is `ALLOWED_HOSTS`
+# without `DEBUG`.
 
-# Django's debug pages and the defaults for development; `.env.example` turns it on.
+# Enables Django's debug pages and the defaults for development; `.env.example` turns it on.
 DEBUG = env.flag("DEBUG", default=False)
-# Signs sessions and tokens: 50 random characters.
+# Signs sessions and tokens; 50 random characters.
 SECRET_KEY = env.text("SECRET_KEY")
 # Comma-separated host names; in containers include `127.0.0.1` for the health checks.
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
@@ -86,23 +86,23 @@ CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 if SECRET_KEY in ({""} if DEBUG else {"", "change-me"}):
     raise InvalidSetting("SECRET_KEY", SECRET_KEY, "a secret of your own: 50 random characters")
 if not ALLOWED_HOSTS and not DEBUG:
-    raise InvalidSetting("ALLOWED_HOSTS", "", "the host names that this site is served under")
+    raise InvalidSetting("ALLOWED_HOSTS", "", "the host names of this site")
 
-# Redirect to HTTPS, send HSTS, and keep cookies to HTTPS.
+# Whether to redirect to HTTPS, send HSTS, and restrict cookies to HTTPS.
 HTTPS_ONLY = env.flag("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [f"^{path}$" for path in PROBES]
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
-# How long browsers insist on HTTPS; raise it to `31536000` once HTTPS works everywhere.
+# How long browsers insist on HTTPS, in seconds; raise it to `31536000` once HTTPS works everywhere.
 SECURE_HSTS_SECONDS = (
     env.whole_number("HSTS_SECONDS", 3600, least=1, most=63_072_000) if HTTPS_ONLY else 0
 )
-# Whether browsers insist on HTTPS for all subdomains too.
+# Whether browsers insist on HTTPS for all subdomains as well.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", default=False)
-# Whether browsers may insist on HTTPS before the first visit.
+# Whether browsers may preload that rule, before the first visit.
 SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", default=False)
-# Both bind hosts that this project may not serve, and preload lists take months to leave:
+# Both affect hosts that this project may not serve, and removal from preload lists takes months:
 # https://hstspreload.org/#opt-in
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
@@ -120,7 +120,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "account"
 LOGOUT_REDIRECT_URL = "login"
 
-# How often one client may try to log in.
+# Login attempts per client.
 LOGIN_RATE_LIMIT = env.rate("LOGIN_RATE_LIMIT", "10/minute")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}
@@ -137,7 +137,7 @@ AUTH_PASSWORD_VALIDATORS = [
 #
 # PostgreSQL needs `poetry install -E postgres`.
 
-# CONN_MAX_AGE leaks connections under ASGI, and ATOMIC_REQUESTS refuses async views; see
+# CONN_MAX_AGE leaks connections under ASGI, and ATOMIC_REQUESTS does not support async views; see
 # https://docs.djangoproject.com/en/6.1/ref/databases/#persistent-connections
 
 # SQLite, or `postgres://user:password@host:5432/name`.
@@ -146,8 +146,8 @@ DATABASES["default"] |= {"CONN_MAX_AGE": 0, "ATOMIC_REQUESTS": False}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Readers do not wait for the writer (WAL); writers queue for the lock rather than fail
-    # half-way through (IMMEDIATE).
+    # Readers do not wait for the writer (WAL); writers wait for the lock instead of failing halfway
+    # through (IMMEDIATE).
     DATABASES["default"]["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
         "transaction_mode": "IMMEDIATE",
@@ -157,11 +157,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     from onloop.postgres import BoundedConnection, check_connection
 
-    # Seconds that a request waits for a connection of the pool.
+    # Seconds that a request waits for a connection from the pool.
     pool_timeout = env.seconds("DATABASE_POOL_TIMEOUT", 10.0)
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
-        # Ten seconds without a sign of the server's kernel end a connection:
+        # A connection is closed after ten seconds without a response from the server's kernel:
         # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-TCP-USER-TIMEOUT
         "tcp_user_timeout": 10_000,
         "keepalives_idle": 5,
@@ -175,7 +175,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
             # opens three more.
             "max_size": env.whole_number("DATABASE_POOL_SIZE", 10, least=1, most=1000),
             "timeout": pool_timeout,
-            # The pause between attempts doubles up to this, and the database may be back meanwhile.
+            # The pause between attempts doubles up to this; a longer one would delay recovery.
             "reconnect_timeout": pool_timeout,
             "check": check_connection,
             "connection_class": BoundedConnection,
@@ -185,14 +185,15 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 
 # 4. Redis
 #
-# Without it each process has a cache, runs and rate limits of its own. It needs
+# Without it each process has its own cache, runs and rate limits. It needs
 # `poetry install -E redis`.
 
-# `redis://:password@host:6379/0` for what all processes share; empty: nothing is shared.
+# `redis://:password@host:6379/0`, for everything that processes share; empty: nothing is shared
+# between processes.
 REDIS_URL = env.redis_url("REDIS_URL")
 
 if REDIS_URL:
-    # A connection that was kept may have gone silent: its command is tried once more on a new one.
+    # An idle connection may have gone silent: its command is retried once on a new one.
     redis_options = {"socket_connect_timeout": 3, "socket_timeout": 3, "retry_on_timeout": True}
     CACHES = {
         "default": {
@@ -234,17 +235,17 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 # The mail server: `smtp+tls://user:password@host:587`, `smtp+ssl://` or `smtp://`;
-# `consolemail://` prints the mails.
+# `consolemail://` prints e-mails.
 MAILERS = {"default": env.mailer("EMAIL_URL", "consolemail://" if DEBUG else "smtp://localhost")}
 
 
 # 7. Observability
 #
-# Logs go to standard error in production, too.
+# Logs go to standard error, in production too.
 
-# `json` writes one object per line, `console` is for people.
+# `json` writes one object per line; `console` is for people.
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if DEBUG else "json", accepted=("console", "json"))
-# The access log is `info`, health checks in it `debug`.
+# The access log is at `info`; health checks in it are at `debug`.
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()
 LOGGING = {
     "version": 1,
@@ -261,7 +262,7 @@ LOGGING = {
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.error": {"filters": ["without_websockets"]},
         "uvicorn.access": {"handlers": [], "propagate": False},
-        # These would show whole URLs and headers, at INFO and at DEBUG.
+        # These would log whole URLs and headers, at INFO or DEBUG.
         "httpx": {"level": "WARNING"},
         "watchfiles": {"level": "WARNING"},
         "httpcore": {"level": "INFO"},
@@ -269,19 +270,19 @@ LOGGING = {
     },
 }
 
-# Whether `/metrics` answers Prometheus.
+# Whether `/metrics` is served, for Prometheus.
 METRICS = env.flag("METRICS", default=False)
-# A collector, such as `http://collector:4318`; empty: no traces. OpenTelemetry's other variables
-# work, too. It needs `poetry install -E otel`.
+# The URL of a collector, such as `http://collector:4318`; empty: no traces. OpenTelemetry's other
+# variables work too. It needs `poetry install -E otel`.
 TRACING = env.tracing("OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 # 8. Limits of one process
 
-# A longer request body gets 413; without its files, 400 beyond Django's
-# `DATA_UPLOAD_MAX_MEMORY_SIZE`, 2.5 MB.
+# A larger request body gets 413. Apart from files, Django's `DATA_UPLOAD_MAX_MEMORY_SIZE` applies
+# as well: 400 beyond 2.5 MB.
 MAX_BODY_BYTES = env.whole_number("MAX_BODY_BYTES", 10 * 1024 * 1024, least=1, most=1024**4)
-# Requests that are received and wait for their answer; further ones get 503. 0: no limit.
+# Received requests that wait for their response; further ones get 503. 0: no limit.
 MAX_PENDING_REQUESTS = env.whole_number("MAX_PENDING_REQUESTS", 0, least=0, most=1_000_000)
 # Threads for sync views and the ORM; further requests wait for one.
 SYNC_THREADS = env.whole_number("SYNC_THREADS", 64, least=1, most=1000)
@@ -293,13 +294,13 @@ BACKGROUND_LIMIT = env.whole_number("BACKGROUND_LIMIT", 100, least=1, most=10_00
 #
 # `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` have their usual meaning.
 
-# What carries the calls: `aiohttp` (fast) or `httpx` (HTTP/2).
+# The library that makes the calls: `aiohttp` (fast) or `httpx` (HTTP/2).
 HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
-# Retries of one call.
+# Maximum retries per call.
 HTTP_RETRIES = env.whole_number("HTTP_RETRIES", 2, least=0, most=10)
 # Whether a slow call gets a second copy.
 HTTP_HEDGING = env.flag("HTTP_HEDGING", default=False)
-# Failed calls, of the last 20 to 100, that open a circuit; 0: it stays closed.
+# Percentage of failed calls, of the last 20 to 100, that opens a circuit; 0: it stays closed.
 HTTP_BREAKER_PERCENT = env.whole_number("HTTP_BREAKER_PERCENT", 50, least=0, most=100)
 # Seconds that a circuit stays open before a call probes it.
 HTTP_BREAKER_SECONDS = env.seconds("HTTP_BREAKER_SECONDS", 10.0)
@@ -311,31 +312,31 @@ HTTP_BREAKER_SECONDS = env.seconds("HTTP_BREAKER_SECONDS", 10.0)
 SYNC_API_DELAY = env.seconds("SYNC_API_DELAY", 1.0, zero=True)
 # Upstream calls per aggregation.
 AGGREGATOR_FAN_OUT = env.whole_number("AGGREGATOR_FAN_OUT", {{ cookiecutter.fan_out }}, least=1, most=1000)
-# The largest `fan_out` that a client may choose.
+# Maximum `fan_out` that a client may choose.
 AGGREGATOR_MAX_FAN_OUT = env.whole_number(
     "AGGREGATOR_MAX_FAN_OUT",
     1000 if DEBUG else AGGREGATOR_FAN_OUT,
     least=AGGREGATOR_FAN_OUT,
     most=1000,
 )
-# What is called, with `task_id=N` added to its query; empty: the sync API of this project.
+# The upstream, called with `task_id=N` added to its query; empty: this project's own sync API.
 AGGREGATOR_UPSTREAM_URL = env.http_url("AGGREGATOR_UPSTREAM_URL", "{{ cookiecutter.upstream_url }}")
-# Maximum calls of one aggregation in flight.
+# Maximum concurrent calls per aggregation.
 AGGREGATOR_CONCURRENCY = env.whole_number("AGGREGATOR_CONCURRENCY", 1000, least=1, most=1000)
-# Seconds that each attempt of a call may take, and that it may wait for a free connection before.
+# Seconds per attempt of a call, and seconds that it may wait for a free connection before.
 AGGREGATOR_TIMEOUT = env.seconds("AGGREGATOR_TIMEOUT", 20.0)
-# Seconds that all calls together may take.
+# Seconds for all calls of an aggregation together.
 AGGREGATOR_DEADLINE = env.seconds("AGGREGATOR_DEADLINE", 30.0)
-# A longer body is cut off and reported as `bad_response`. The event loop checks that a body is
-# JSON, which takes up to 6 ms for each MiB.
+# A longer body is cut off and reported as `bad_response`. Checking that a body is JSON blocks the
+# event loop for up to 6 ms per MiB.
 AGGREGATOR_MAX_RESPONSE_BYTES = env.whole_number(
     "AGGREGATOR_MAX_RESPONSE_BYTES", 1024**2, least=1, most=16 * 1024**2
 )
-# Bytes that all bodies of one aggregation may have together.
+# Maximum total bytes of all bodies of one aggregation.
 AGGREGATOR_MAX_TOTAL_BYTES = env.whole_number(
     "AGGREGATOR_MAX_TOTAL_BYTES", 16 * 1024**2, least=AGGREGATOR_MAX_RESPONSE_BYTES, most=1024**3
 )
-# How often one client may call; empty: no limit.
+# Requests per client; empty: no limit.
 AGGREGATOR_RATE_LIMIT = env.rate("AGGREGATOR_RATE_LIMIT")
 
 
@@ -343,32 +344,32 @@ AGGREGATOR_RATE_LIMIT = env.rate("AGGREGATOR_RATE_LIMIT")
 
 INSTALLED_APPS += ["django_tasks_db", "onloop.tasks"]
 
-# Where jobs are: `database`, or `rq` for Redis and RQ's workers (`poetry install -E rq`).
+# Where jobs are stored: `database`, or `rq` for Redis and RQ's workers (`poetry install -E rq`).
 JOBS_BACKEND = env.choice("JOBS_BACKEND", "database", accepted=("database", "rq"))
 # Whether server processes run jobs; `false` leaves them to `manage.py jobs_worker`.
 JOBS_EMBEDDED = env.flag("JOBS_EMBEDDED", default=True) and JOBS_BACKEND == "database"
-# Jobs that one process runs at a time.
+# Maximum concurrent jobs per process.
 JOBS_CONCURRENCY = env.whole_number("JOBS_CONCURRENCY", 20, least=1, most=1000)
-# How often a job is tried.
+# Maximum attempts per job.
 JOBS_ATTEMPTS = env.whole_number("JOBS_ATTEMPTS", 5, least=1, most=100)
-# Waiting jobs beyond which `POST /jobs/aggregate/` answers 503.
+# Queued jobs beyond which `POST /jobs/aggregate/` answers 503.
 JOBS_MAX_QUEUED = env.whole_number("JOBS_MAX_QUEUED", 1000, least=1, most=1_000_000)
-# Maximum bytes of a job's result as JSON, and of one body in it; a job with a larger result fails.
+# Maximum bytes of a job's result as JSON, and of each body in it; a job with a larger result fails.
 JOBS_MAX_RESULT_BYTES = env.whole_number(
     "JOBS_MAX_RESULT_BYTES", 1024 * 1024, least=1, most=64 * 1024**2
 )
-# Pause before the second attempt, doubled before each further one.
+# Seconds before the second attempt, doubled before each further one.
 JOBS_RETRY_SECONDS = env.seconds("JOBS_RETRY_SECONDS", 5.0)
-# How often an idle worker and the streams of jobs query the database.
+# Interval in seconds at which idle workers and job streams query the database.
 JOBS_POLL_SECONDS = env.seconds("JOBS_POLL_SECONDS", 1.0)
 # Seconds of silence after which a worker's jobs are reclaimed.
 JOBS_LEASE_SECONDS = env.seconds("JOBS_LEASE_SECONDS", 30.0)
-# How long running jobs may go on when the process is asked to stop; the server allows 10.
+# Seconds that running jobs have to finish when the process is stopped; the server allows 10.
 JOBS_GRACE_SECONDS = env.seconds("JOBS_GRACE_SECONDS", 8.0, zero=True)
 
 if JOBS_BACKEND == "rq":
     if not REDIS_URL:
-        raise InvalidSetting("REDIS_URL", "", "the URL of the Redis that JOBS_BACKEND=rq asks for")
+        raise InvalidSetting("REDIS_URL", "", "the URL of the Redis that JOBS_BACKEND=rq requires")
     INSTALLED_APPS.append("django_rq")
     RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_RESULT_TTL": 14 * 24 * 3600}}
     TASKS = {"default": {"BACKEND": "onloop.tasks.rq.RQBackend"}}

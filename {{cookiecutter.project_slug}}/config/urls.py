@@ -1,4 +1,4 @@
-"""Which URL is answered by which view."""
+"""The URLs of the project and their views."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
