@@ -10,7 +10,7 @@ from onloop.env import InvalidSetting
 
 
 def main() -> None:
-    """Run the command named on the command line; end with one sentence on a bad setting."""
+    """Run the command on the command line; exit with one sentence on a bad setting."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)

@@ -1,4 +1,4 @@
-"""Log in, log out, change the password. The views of Django that hash passwords run on a thread."""
+"""Log in, log out, change the password. Django's views, which hash passwords, run on a thread."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -21,25 +21,25 @@ from onloop.views import View
 @login_required
 @require_safe
 async def account(request: HttpRequest) -> HttpResponse:
-    """Show who is logged in, and what they can do here."""
+    """Show who is logged in, and what they can do."""
     return render(request, "accounts/account.html", {"user": await request.auser()})
 
 
 class PasswordChange(PasswordChangeView):
-    # Not under registration/, where the admin looks for its own.
+    # Not in registration/, where the admin looks for its own template.
     template_name = "accounts/change_password.html"
     success_url = reverse_lazy("account")
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        """Change the password, and show that on the next page."""
+        """Change the password, and confirm it on the next page."""
         messages.success(self.request, "Your password was changed.")
         return super().form_valid(form)
 
 
 def with_limited_attempts(login: Callable[[HttpRequest], HttpResponseBase]) -> View[[]]:
-    """Answer attempts beyond `LOGIN_RATE_LIMIT` with status 429; the form itself has no limit.
+    """Answer login attempts beyond `LOGIN_RATE_LIMIT` with status 429; showing the form is free.
 
-    All views of this kind share one count.
+    All views with this decorator share one count.
     """
 
     async def show_or_log_in(request: HttpRequest) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""The number of calls of an aggregation, where the request may choose it."""
+"""The number of calls of an aggregation, for requests that may choose it."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -41,6 +41,6 @@ def is_accepted(fan_out: int) -> bool:
 
 
 def bad_fan_out(value: object) -> str:
-    """Return the sentence that refuses a number of calls."""
+    """Return the error message for a number of calls that is not accepted."""
     accepted = f"a whole number from 1 to {settings.AGGREGATOR_MAX_FAN_OUT}"
     return f"fan_out is {short_repr(value)}, but it must be {accepted}."

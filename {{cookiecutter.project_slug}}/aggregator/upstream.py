@@ -1,4 +1,4 @@
-"""The service that is aggregated: its URLs, the calls, and how their outcomes read as JSON."""
+"""The service that is aggregated: its URLs, the calls, and their outcomes as JSON."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,11 +21,11 @@ from onloop.http import (
 from onloop.json_text import json_object
 
 type Outcome = bytes | HTTPClientError
-"""JSON text in UTF-8, or the reason why there is none."""
+"""JSON text in UTF-8, or the error of the call."""
 
 
 def upstream_url() -> str:
-    """Return `settings.AGGREGATOR_UPSTREAM_URL` or, where it is empty, our own sync API."""
+    """Return `settings.AGGREGATOR_UPSTREAM_URL` or, if it is empty, our own sync API."""
     return settings.AGGREGATOR_UPSTREAM_URL or f"http://127.0.0.1:{served_port()}/sync/api/"
 
 
@@ -43,9 +43,9 @@ def task_urls(url: str, count: int) -> tuple[str, ...]:
 async def call_upstream(
     count: int, *, max_bytes: int | None = None
 ) -> AsyncIterator[AsyncIterator[Arrival[bytes]]]:
-    """Call the upstream for `count` task ids, as the settings say; `gather` of the task ids.
+    """Call the upstream for `count` task ids within the limits of the settings, using `gather`.
 
-    No body may be longer than `max_bytes`, where that is less than the settings allow.
+    `max_bytes` lowers the maximum length of a body.
     """
     largest = settings.AGGREGATOR_MAX_RESPONSE_BYTES
     url = upstream_url()
@@ -69,10 +69,10 @@ async def call_upstream(
 
 
 def outcome_json(task_id: int, outcome: Outcome) -> bytes:
-    """Return the JSON text that stands for `outcome` in an answer.
+    """Return the JSON text of `outcome` in a response.
 
-    A body stays as the upstream wrote it. It is known to be JSON, and writing it again would cost
-    time and change it: `1e400` would become `Infinity`, which is not JSON.
+    A body is passed on unchanged. It is known to be JSON, and serializing it again would cost time
+    and change it: `1e400` would become `Infinity`, which is not JSON.
     """
     if isinstance(outcome, bytes):
         return outcome
@@ -81,6 +81,6 @@ def outcome_json(task_id: int, outcome: Outcome) -> bytes:
 
 
 def answer_json(outcomes: Sequence[Outcome], rest: Mapping[str, object]) -> bytes:
-    """Return the JSON text of an answer: the `outcomes` and the `rest`."""
+    """Return the JSON text of a response: the `outcomes` and the `rest`."""
     responses = [outcome_json(task_id, outcome) for task_id, outcome in enumerate(outcomes)]
     return json_object({"responses": responses, **rest})

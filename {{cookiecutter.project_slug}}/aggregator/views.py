@@ -23,8 +23,8 @@ def sync_api(request: HttpRequest) -> JsonResponse:
 @rate_limited("AGGREGATOR_RATE_LIMIT")
 @fan_out_from_query
 async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
-    """Call the upstream once per task id, concurrently, and return all its answers."""
-    release_thread()  # Middleware may have used the database: nothing is held while we wait.
+    """Call the upstream once per task id, concurrently, and return all its responses."""
+    release_thread()  # Middleware may have used the database: hold no connection while waiting.
     start = time.perf_counter()
     async with call_upstream(fan_out) as arrivals:
         arrived = sorted([arrival async for arrival in arrivals], key=attrgetter("index"))
@@ -44,7 +44,7 @@ async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
 
 
 def _server_timing(start: float, arrived: Collection[Arrival[bytes]]) -> str:
-    """Return the time spent in milliseconds, as browsers show it: https://w3c.github.io/server-timing/"""
+    """Return the times in milliseconds, for browsers: https://w3c.github.io/server-timing/"""
     total = (time.perf_counter() - start) * 1000
     slowest = max(arrival.elapsed for arrival in arrived) * 1000
     return f'total;dur={total:.1f}, upstream;dur={slowest:.1f};desc="slowest call"'

@@ -14,19 +14,19 @@ from onloop.http import BadResponseError, HTTPClientError
 
 @task
 async def aggregate(fan_out: int) -> dict[str, object]:
-    """Call the upstream `fan_out` times concurrently; return what api_aggregated/ answers.
+    """Call the upstream `fan_out` times concurrently; return the same as api_aggregated/.
 
-    A body that is larger than the result of a job may be counts as a failed call.
+    A body that is larger than the maximum result of a job counts as a failed call.
 
     Raises:
-        HTTPClientError: every call failed; the error is that of the first.
+        HTTPClientError: every call failed; the error is that of the first call.
     """
     start = time.perf_counter()
     async with call_upstream(fan_out, max_bytes=settings.JOBS_MAX_RESULT_BYTES) as arrivals:
         outcomes = {arrival.index: arrival.outcome async for arrival in arrivals}
     elapsed = time.perf_counter() - start
 
-    # On another thread. Parsing a body still holds the GIL, for up to 70 ms with each MiB.
+    # On another thread. Even so, parsing holds the GIL, for up to 70 ms per MiB.
     in_order = [outcomes[index] for index in range(fan_out)]
     responses, errors = await asyncio.to_thread(_built, in_order)
     if len(errors) == fan_out:
@@ -39,15 +39,15 @@ async def aggregate(fan_out: int) -> dict[str, object]:
 
 
 def _built(outcomes: Sequence[Outcome]) -> tuple[list[object], list[HTTPClientError]]:
-    """Return what the answer holds of each outcome, and the errors among them."""
+    """Return the value of each outcome in the result, and the errors among them."""
     responses: list[object] = []
     errors: list[HTTPClientError] = []
     for task_id, outcome in enumerate(outcomes):
         try:
             value = json.loads(outcome_json(task_id, outcome))
         except (ValueError, RecursionError):
-            # JSON, but more than Python's own json reads.
-            outcome = BadResponseError("The server's answer has too long a number or is too deep.")
+            # Valid JSON, but beyond the limits of Python's json.
+            outcome = BadResponseError("The response is nested too deeply or has too long a number.")
             value = json.loads(outcome_json(task_id, outcome))
         responses.append(value)
         if isinstance(outcome, HTTPClientError):

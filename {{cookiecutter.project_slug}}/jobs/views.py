@@ -17,9 +17,9 @@ from onloop.tasks.views import enqueued, queue_limited
 @fan_out_from_query
 @queue_limited
 async def enqueue_aggregation(request: HttpRequest, fan_out: int) -> HttpResponseBase:
-    """Enqueue the work of api_aggregated/, and answer 202 with the URL of the job.
+    """Enqueue an aggregation as a job, and answer 202 with the URL of the job.
 
-    It needs no CSRF token: that protects what a visitor's cookies allow, and this view reads no
-    cookie. A view that does has to authenticate its client by a header, or keep the token.
+    It needs no CSRF token: the token protects what a visitor's cookies allow, and this view reads
+    no cookies. A view that does must keep the token, or authenticate its client by a header.
     """
     return enqueued(await aggregate.aenqueue(fan_out))

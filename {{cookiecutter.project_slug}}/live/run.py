@@ -1,4 +1,4 @@
-"""One fan-out, reported as it happens: the same events for every transport."""
+"""One fan-out, reported live: the same events for every transport."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -13,12 +13,12 @@ from onloop.json_text import json_object
 async def perform_run(count: int) -> AsyncGenerator[Event]:
     """Call the upstream `count` times and report each step; closing the generator ends the calls.
 
-    The data of an event is a JSON object. `start`: `count`, and the `concurrency` that calls begin
-    with, in the order of their index.
-    `result`, for each call as it arrives: its `index`, whether it is `ok`, when it `started` and
-    how long it took (`elapsed`), and at last the `response` as api_aggregated/ has it.
-    `done`: `elapsed`, the numbers of `ok` and of `errors`, and how long the `slowest` call took.
-    All times are in seconds, and those of the start count from the start of the run.
+    The data of an event is a JSON object. `start` has the `count` of calls and the `concurrency`
+    at which they start, in the order of their index. `result`, one for each call as it arrives, has
+    its `index`, whether it is `ok`, when it `started`, how long it took (`elapsed`), and last the
+    `response`, as in api_aggregated/. `done` has the `elapsed` time, the numbers of `ok` and of
+    `errors`, and the duration of the `slowest` call. All times are in seconds; `started` is
+    relative to the start of the run.
     """
     start = time.perf_counter()
     succeeded = 0
@@ -47,15 +47,15 @@ async def perform_run(count: int) -> AsyncGenerator[Event]:
 
 
 def event(name: str, **details: object) -> Event:
-    """Return an event of a run, with its details as JSON; a detail in bytes is JSON already."""
+    """Return an event of a run, with its details as JSON; details in bytes are JSON already."""
     return Event(name, json_object(details).decode())
 
 
 def without_response(result: Event) -> Event:
     """Return a `result` without its `response`, the last of its details.
 
-    They are not parsed: a large response would hold the event loop, and may hold integers of more
-    digits than Python reads.
+    The data is not parsed: a large response would block the event loop, and it may contain integers
+    with more digits than Python accepts.
     """
     numbers, _, _ = result.data.partition(', "response": ')
     return Event(result.name, f"{numbers}}}")

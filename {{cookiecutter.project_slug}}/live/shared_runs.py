@@ -1,4 +1,4 @@
-"""Runs that others can follow, in this process or, with Redis, in any."""
+"""Runs that others can follow, in this process or, with Redis, in any process."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ from onloop.events import Publisher, hub
 
 ENDS = {"done", "cancelled", "lost"}
 MARGIN_SECONDS = 10.0
-MAX_DATA = 16 * 1024  # Characters; as many as a log can hold for a thousand calls.
+MAX_DATA = 16 * 1024  # Characters; the most that a log can hold for a thousand calls.
 
 CANCELLED = event("cancelled", message="The run was cancelled.")
 
@@ -28,17 +28,17 @@ def new_run() -> str:
 async def publish_run(run: str, count: int) -> AsyncGenerator[Event]:
     """Perform a run, and yield its events after publishing them to all followers.
 
-    These get a `result` without its `response` where its data is longer than `MAX_DATA`, and at
-    last `done`, or `cancelled` if the generator is closed before. If Redis fails meanwhile, the run
-    goes on for its caller alone.
+    Followers get a `result` without its `response` if its data is longer than `MAX_DATA`, and
+    finally `done`, or `cancelled` if the generator is closed early. If Redis fails during the run,
+    the run continues for its caller only.
 
     Raises:
-        redis.ConnectionError: Redis is down, and so no call is made.
-        redis.TimeoutError: it does not answer in time; likewise.
+        redis.ConnectionError: Redis is down; no call is made.
+        redis.TimeoutError: Redis does not respond in time; no call is made.
     """
     async with aclosing(perform_run(count)) as reports:
         start = await anext(reports)
-        await hub().publish(_topic(run), start)  # A client that knows the run can find it.
+        await hub().publish(_topic(run), start)  # Clients that know the run can find it.
         publisher = Publisher(_topic(run))
         done = False
         try:
@@ -55,10 +55,10 @@ async def publish_run(run: str, count: int) -> AsyncGenerator[Event]:
 
 
 async def follow_run(run: str, after: str | None = None) -> AsyncGenerator[Event]:
-    """Yield the events of a known run, those after the one with this id, up to the last.
+    """Yield the events of a known run up to the last one, starting after the event with this id.
 
-    The process that performs it may have died, or have lost Redis. So when nothing has come for
-    longer than any run takes, an event `lost` is the last.
+    The process that performs the run may have died or lost Redis. If nothing has come for longer
+    than any run takes, the last event is `lost`.
     """
     patience = settings.AGGREGATOR_DEADLINE + MARGIN_SECONDS
     async with aclosing(hub().follow(_topic(run), after)) as reports:
@@ -75,12 +75,12 @@ async def follow_run(run: str, after: str | None = None) -> AsyncGenerator[Event
 
 
 async def is_known(run: str) -> bool:
-    """Return whether the run is going on or ended recently."""
+    """Return whether the run is in progress or ended recently."""
     return bool(re.fullmatch("[0-9a-f]{16}", run)) and await hub().log.has(_topic(run))
 
 
 def unknown_run(run: str) -> str:
-    """Return the sentence that refuses the id of a run."""
+    """Return the error message for an unknown run id."""
     return f"There is no run {short_repr(run)}, or it ended long ago."
 
 

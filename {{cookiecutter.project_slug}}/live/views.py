@@ -21,7 +21,7 @@ DONE = "done"
 
 @require_safe
 async def page(request: HttpRequest) -> HttpResponse:
-    """Show a fan-out as it happens, with links to the endpoints."""
+    """Show a fan-out live, with links to the endpoints."""
     context = {
         "site_name": settings.SITE_NAME,
         "fan_out": settings.AGGREGATOR_FAN_OUT,
@@ -34,11 +34,11 @@ async def page(request: HttpRequest) -> HttpResponse:
 @rate_limited("AGGREGATOR_RATE_LIMIT")
 @fan_out_from_query
 async def api_stream(request: HttpRequest, fan_out: int) -> HttpResponseBase:
-    """Call the upstream like api_aggregated/, and send each answer as an event when it arrives.
+    """Call the upstream like api_aggregated/, and send each response as an event when it arrives.
 
-    A browser connects again when a stream has ended. If its Last-Event-ID shows that it has seen
-    the end of a run, status 204 makes it stop. A run that was cut off cannot be continued, so a new
-    one begins.
+    A browser reconnects when a stream has ended. If its Last-Event-ID shows that it has seen the
+    end of the run, status 204 makes it stop. A run that was cut off cannot be resumed, so a new one
+    starts.
     """
     if request.headers.get("Last-Event-ID") == DONE:
         return HttpResponse(status=204)
@@ -59,7 +59,7 @@ async def _events(count: int) -> AsyncGenerator[Event]:
 async def run_stream(request: HttpRequest, run: str) -> HttpResponseBase:
     """Send the events of a run that was started by WebSocket: all, or those after Last-Event-ID.
 
-    A browser that has seen the end gets status 204, as above.
+    A browser that has seen the end gets status 204, as in `api_stream`.
     """
     seen = request.headers.get("Last-Event-ID")
     if seen == DONE:

@@ -1,4 +1,4 @@
-"""Runs over a WebSocket: docs/endpoints.md describes the messages of both sides."""
+"""Runs over a WebSocket; docs/endpoints.md describes the messages in both directions."""
 
 from collections.abc import AsyncGenerator
 from reprlib import repr as short_repr
@@ -14,7 +14,7 @@ from onloop.rate_limit import count_request
 
 
 class RunsConversation(Conversation):
-    """One client, which starts or follows one run at a time. A started run ends with it."""
+    """One client, which starts or follows one run at a time. A run ends with its client."""
 
     run = ""
 
@@ -50,7 +50,7 @@ class RunsConversation(Conversation):
 
     def _refuse_second_run(self) -> None:
         if self.is_streaming:
-            sentence = f"The run {self.run} goes on here; cancel it first."
+            sentence = f"The run {self.run} is in progress here; cancel it first."
             raise MessageRefusedError("busy", sentence)
 
     async def _report(self, run: str, events: AsyncGenerator[Event]) -> None:

@@ -30,7 +30,7 @@ async def test_answer_that_python_cannot_read_is_an_error_in_its_slot(
 
     result: Any = await aggregate.acall(fan_out=2)
 
-    message = "The server's answer has too long a number or is too deep."
+    message = "The response is nested too deeply or has too long a number."
     error = {"type": "bad_response", "message": message}
     assert result["responses"] == [{"task_id": 0, "error": error}, {"task_id": 1}]
     assert result["errors"] == 1

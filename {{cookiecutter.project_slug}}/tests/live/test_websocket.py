@@ -78,7 +78,7 @@ async def test_second_run_is_refused_during_the_first(server: str, upstream: Ups
             await socket.send(**message)
             assert (await socket.receive())["error"] == {
                 "type": "busy",
-                "message": f"The run {run} goes on here; cancel it first.",
+                "message": f"The run {run} is in progress here; cancel it first.",
             }
 
 

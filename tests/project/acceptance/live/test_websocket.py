@@ -95,7 +95,7 @@ async def test_one_run_after_the_other(server: str, settings: Settings) -> None:
         for message in ({"type": "start"}, {"type": "follow", "run": run}):
             assert await client.ask(json.dumps(message)) == {
                 "type": "busy",
-                "message": f"The run {run} goes on here; cancel it first.",
+                "message": f"The run {run} is in progress here; cancel it first.",
             }
         await client.say(type="cancel")
         assert (await client.hear())["type"] == "cancelled"

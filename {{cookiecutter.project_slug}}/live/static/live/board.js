@@ -1,5 +1,5 @@
-// Draws a run: progress, the slowest call next to the total time, and one bar per call. Positions and lengths are custom
-// properties, set here; board.css turns them into boxes.
+// Draws a run: its progress, the slowest call next to the total time, and one bar per call. Positions and lengths are
+// custom properties that are set here; board.css turns them into boxes.
 
 const SPANS = [0.1, 0.2, 0.4, 0.8, 1, 1.2, 1.6, 2, 3, 4, 6, 8, 10, 12, 16, 20, 30, 40, 60, 120];
 const TICKS = 4;
@@ -20,7 +20,7 @@ export class Board {
     this.list = find("#calls");
   }
 
-  /** Show a new run in place of the last one. */
+  /** Show a new run instead of the last one. */
   open(run) {
     this.run = run;
     this.rows = run.calls.map(row);
@@ -42,7 +42,7 @@ export class Board {
     this.tick();
   }
 
-  /** Draw the parts that change with time alone. */
+  /** Draw the parts that change only with time. */
   tick() {
     const { elapsed, slowest, stopped } = this.run;
     const span = SPANS.find((longest) => longest > elapsed) ?? elapsed;

@@ -1,4 +1,4 @@
-// The page: a form that starts and stops a run, and the board that shows it.
+// The page: a form that starts and stops a run, and the board that displays it.
 
 import { Board, seconds } from "./board.js";
 import { Run } from "./run.js";
@@ -33,7 +33,7 @@ if (shared) {
   show(begin(0), transports.ws, `${url}?run=${encodeURIComponent(shared)}`);
 }
 
-/** Show a run as it happens. The first event of one that was started elsewhere has its number of calls. */
+/** Show a run live. If it was started elsewhere, its first event has the number of calls. */
 async function show(run, transport, url) {
   const receive = (name, details) => {
     if (name === "start" && details.count !== run.count) {
@@ -67,7 +67,7 @@ function begin(count) {
   return run;
 }
 
-/** Show the address under which others see this run. */
+/** Show the URL at which others can follow this run. */
 function offer(id) {
   if (!share.hidden) return;
   const link = share.querySelector("a");

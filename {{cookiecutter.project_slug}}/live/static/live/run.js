@@ -1,4 +1,4 @@
-// The state of a run while its events arrive. Times are in seconds since its start.
+// The state of a run, updated by its events. Times are in seconds since its start.
 
 export class Run {
   #begun = performance.now();
@@ -24,7 +24,7 @@ export class Run {
     return this.end(details.elapsed);
   }
 
-  /** End the run, or stop following it. Return the calls without a response. */
+  /** End the run, or stop following it. Return the calls that got no response. */
   end(elapsed = this.elapsed) {
     this.#elapsed = elapsed;
     const lost = this.calls.filter(({ state }) => state === "running" || state === "waiting");
@@ -48,7 +48,7 @@ export class Run {
     return this.over && !this.#complete;
   }
 
-  /** The time of the slowest call that has finished; undefined without one, or if times are not sent. */
+  /** The time of the slowest finished call; undefined if there is none, or if no times are sent. */
   get slowest() {
     const times = this.calls.map(({ elapsed }) => elapsed).filter((elapsed) => elapsed !== undefined);
     return times.length ? Math.max(...times) : undefined;
@@ -61,7 +61,7 @@ export class Run {
     return this.calls;
   }
 
-  // Calls begin in the order of their index: when one ends, the next begins.
+  // Calls start in the order of their index: when one ends, the next starts.
   #begin(concurrency) {
     this.#next = concurrency;
     for (const call of this.calls.slice(0, concurrency)) {
@@ -73,7 +73,7 @@ export class Run {
     const call = this.calls[index];
     Object.assign(call, { state: ok ? "ok" : "failed", started, elapsed });
     this.#timed &&= elapsed !== undefined;
-    // A late follower computes from the results when the run began.
+    // Someone who follows late computes the start of the run from its results.
     if (this.#timed) this.#begun = Math.min(this.#begun, performance.now() - (started + elapsed) * 1000);
     if (!ok) {
       call.error = response.error;

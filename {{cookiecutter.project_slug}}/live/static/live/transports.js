@@ -1,7 +1,7 @@
-// The ways that the events of a run reach this page. A transport is a function (url, receive, signal):
-// it requests the URL, calls receive(name, details) for each event, and returns a promise. That is
-// fulfilled after `done`, and rejected with a sentence for people if the run cannot be followed.
-// The URL has the number of calls (`?fan_out=N`) or, over a WebSocket, the id of a run (`?run=ID`).
+// The transports of a run's events. A transport is a function (url, receive, signal): it requests the
+// URL, calls receive(name, details) for each event, and returns a promise. The promise is fulfilled
+// after `done`, and rejected with a sentence for the user if the run cannot be followed. The URL has
+// the number of calls (`?fan_out=N`) or, over a WebSocket, the id of a run (`?run=ID`).
 
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
 function overEvents(url, receive, signal) {
@@ -18,8 +18,8 @@ function overEvents(url, receive, signal) {
       });
     }
     source.addEventListener("error", () => {
-      // CLOSED: the response is not a stream. Otherwise the browser is about to connect again and
-      // begin a new run; that is for the user to decide.
+      // CLOSED: the response is not a stream. Otherwise the browser is about to reconnect and start a
+      // new run, but that is for the user to decide.
       const refused = source.readyState === EventSource.CLOSED;
       end(reject, new Error(refused ? "The server refused the stream." : "The connection was lost."));
     });
