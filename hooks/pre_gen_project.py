@@ -61,8 +61,8 @@ def validate_text(prompt: str, value: str) -> None:
     are inserted.
 
     Raises:
-        InvalidAnswerError: it is empty or too long, has leading or trailing spaces, or contains line
-            breaks or invisible characters (Unicode categories C, Zl and Zp).
+        InvalidAnswerError: it is empty or too long, has leading or trailing spaces, or contains
+            line breaks or invisible characters (Unicode categories C, Zl and Zp).
     """
     printable = all(unicodedata.category(c)[0] != "C" for c in value)
     if (

@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A project rendered from the defaults, installed by its Makefile, with all extras.
 
-    The workers of one run share it: the first that asks installs it, the others wait.
+    The workers of one run share it: the first to need it installs it, the others wait.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "installed"

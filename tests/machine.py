@@ -1,4 +1,4 @@
-"""What tests need of the machine beyond what the package index brings."""
+"""What tests need from the machine beyond Python packages."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def skip_or_fail(sentence: str) -> NoReturn:
-    """Skip the test because of what `sentence` says, or fail it where REQUIRE_SERVICES is set."""
+    """Skip the test with this reason, or fail it if REQUIRE_SERVICES is set."""
     if os.environ.get("REQUIRE_SERVICES"):
         pytest.fail(sentence)
     pytest.skip(sentence)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 FOLDER = TEMPLATE / "{{cookiecutter.project_slug}}"
-# A `make` that these tests run under must not speak to those that they run. And a project starts
-# many processes: without bytecode each of them would compile Django again.
+# A `make` that runs these tests must not affect those that the tests run. And a project starts many
+# processes: without bytecode each of them would compile Django again.
 ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
@@ -26,7 +26,7 @@ ANSWERS: dict[str, str] = {
 
 @dataclass
 class Rendering:
-    """What `cookiecutter` did: its exit status, what it said, and what it left in its folder."""
+    """The result of `cookiecutter`: its exit status, its output, and its folder."""
 
     status: int
     output: str

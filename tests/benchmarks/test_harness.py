@@ -58,7 +58,7 @@ def test_unreadable_wrk_output_is_named() -> None:
         load.parse("no such thing")
 
 
-def test_missing_wrk_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_wrk_error_explains_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SystemExit, match="apt-get install wrk"):
         load.require_wrk()
@@ -76,7 +76,7 @@ def test_spread_is_median_and_range() -> None:
     assert str(Spread.of([2.0])) == "2"
 
 
-def test_ratio_is_taken_round_by_round() -> None:
+def test_ratio_is_computed_per_round() -> None:
     assert ratio([8.0, 30.0], [2.0, 10.0]) == Spread(3.5, 3.0, 4.0)
 
 
@@ -93,7 +93,7 @@ def test_requirement_compares_the_median(comparison: str, limit: float, reached:
     assert Requirement("", comparison, limit, Spread(2.0, 0.0, 9.0)).reached == reached
 
 
-def test_what_was_not_measured_is_not_reached() -> None:
+def test_unmeasured_requirement_is_not_reached() -> None:
     assert {requirement.reached for requirement in requirements(Results())} == {"not measured"}
 
 
@@ -125,12 +125,12 @@ def test_slow_servers_are_measured_longer(rate: float, seconds: int) -> None:
     assert load_seconds(rate, clients=64, seconds=3) == seconds
 
 
-def test_upstream_answers_the_task_it_is_asked_for() -> None:
+def test_upstream_returns_the_requested_task() -> None:
     with upstream() as url, urlopen(f"{url}?task_id=7") as answer:  # noqa: S310
         assert json.load(answer) == {"message": "Hello World!", "task_id": "7"}
 
 
-def test_upstream_is_slow_every_so_many_calls_and_counts_them() -> None:
+def test_upstream_delays_every_nth_call_and_counts_calls() -> None:
     delays = Delays(0.0, slow=0.5, slow_every=3)
     assert [delays.next() for _ in range(6)] == [0.0, 0.0, 0.5, 0.0, 0.0, 0.5]
     with upstream() as url:
@@ -152,7 +152,7 @@ def test_process_figures_count_threads_memory_and_processor_time() -> None:
         process.communicate()
 
 
-def test_streams_that_do_not_open_or_do_not_hear_one_event_are_not_counted(
+def test_streams_that_do_not_open_or_miss_the_event_are_not_counted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lives = iter([[], [WELCOME], [WELCOME, ANNOUNCEMENT * 2], [WELCOME, ANNOUNCEMENT]])
@@ -177,7 +177,7 @@ def test_different_versions_are_refused_in_one_sentence() -> None:
     require_same({"httpx": "1.0", "aiohttp": "3.0"}, {"httpx": "1.0"})
 
 
-def test_a_project_without_interpreter_is_refused(tmp_path: Path) -> None:
+def test_project_without_interpreter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="render and install it first"):
         installed_in(tmp_path)
 

@@ -1,4 +1,4 @@
-"""A real browser, and what it complains of."""
+"""A real browser."""
 
 import shutil
 from collections.abc import Iterator

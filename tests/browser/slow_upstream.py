@@ -1,4 +1,4 @@
-"""A slow upstream that a test holds back and lets go, and whose every fourth answer is an error."""
+"""A slow upstream that a test holds back and releases; every fourth response is an error."""
 
 import threading
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.never.wait(self.server.pace * (number * 3 % 5 + 1))
         self.send_response(503 if number % 4 == 3 else 200)
         self.send_header("Content-Length", "2")
-        with suppress(ConnectionError):  # The client has given the call up.
+        with suppress(ConnectionError):  # The client has cancelled the call.
             self.end_headers()
             self.wfile.write(b"{}")
 

@@ -38,7 +38,7 @@ def upstream() -> Iterator[SlowUpstream]:
 
 @pytest.fixture
 def server(project: Path, upstream: SlowUpstream) -> Iterator[tuple[str, ExitStack]]:
-    """The project's URL, and what ends its server."""
+    """The project's URL, and a function that stops its server."""
     environment = {"AGGREGATOR_UPSTREAM_URL": upstream.url, "AGGREGATOR_CONCURRENCY": "8"}
     with ExitStack() as stack:
         yield stack.enter_context(booted(project, python(project), **environment)), stack
@@ -106,7 +106,7 @@ def test_run_is_stopped_and_another_one_started_by_keyboard(
 
 
 def assert_no_bar(page: Page) -> None:
-    """Assert that no bar is drawn: no call has ended, so nothing is known of what they take."""
+    """Assert that no bar is drawn: no call has ended, so no duration is known."""
     for bar in page.locator("#calls .bar").all():
         expect(bar).not_to_be_visible()
     for row in ("slowest", "total"):
@@ -117,7 +117,7 @@ def assert_no_bar(page: Page) -> None:
 def test_page_states_the_slowest_call_and_no_sum(
     browser: Browser, url: str, upstream: SlowUpstream
 ) -> None:
-    """Eight calls at a time wait for each other: added up, they take longer than one by one."""
+    """Eight concurrent calls slow each other down: their sum is longer than one by one."""
     upstream.pace = 0.05
     page = Visit(browser, url, DESKTOP).start("SSE", 20)
     status = page.get_by_role("status")
@@ -128,7 +128,7 @@ def test_page_states_the_slowest_call_and_no_sum(
     expect(page.get_by_text("One after the other")).to_have_count(0)
 
 
-def test_number_of_calls_has_its_limits(browser: Browser, url: str) -> None:
+def test_number_of_calls_is_limited(browser: Browser, url: str) -> None:
     visit = Visit(browser, url)
     for number in (0, 1001):
         page = visit.start("SSE", number)
@@ -140,7 +140,7 @@ def test_number_of_calls_has_its_limits(browser: Browser, url: str) -> None:
     ("transport", "sentence"),
     [("SSE", "The connection was lost."), ("WebSocket", "The server is stopping.")],
 )
-def test_stop_of_the_server_is_shown(
+def test_server_stop_is_shown(
     browser: Browser,
     server: tuple[str, ExitStack],
     upstream: SlowUpstream,
@@ -170,7 +170,7 @@ def test_stop_of_the_server_is_shown(
         (1011, "The connection was lost."),
     ],
 )
-def test_closing_code_of_a_socket_is_shown(
+def test_close_code_of_a_socket_is_shown(
     browser: Browser, url: str, code: int, sentence: str
 ) -> None:
     visit = Visit(browser, url)
@@ -211,9 +211,7 @@ def test_run_is_followed_in_another_browser(
     assert starting.complaints + following.complaints + late.complaints == []
 
 
-def test_stop_is_seen_by_those_who_follow(
-    browser: Browser, url: str, upstream: SlowUpstream
-) -> None:
+def test_followers_see_the_stop(browser: Browser, url: str, upstream: SlowUpstream) -> None:
     upstream.let_go.clear()
     page = Visit(browser, url).start("WebSocket", 5)
     address = page.get_by_role("link", name="?run=").get_attribute("href")
@@ -238,7 +236,7 @@ def test_unknown_run_is_shown(browser: Browser, url: str) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_fits_and_is_drawn_in_every_look(
+def test_page_fits_every_viewport_and_theme(
     browser: Browser, url: str, upstream: SlowUpstream, look: str
 ) -> None:
     upstream.pace = 0.2

@@ -13,7 +13,7 @@ from tests.template import python
 
 
 @pytest.mark.parametrize("transport", ["SSE", "WebSocket"])
-def test_page_works_with_files_that_are_kept_for_ever(
+def test_page_works_with_immutable_static_files(
     browser: Browser, project: Path, tmp_path: Path, transport: str
 ) -> None:
     with (

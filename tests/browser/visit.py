@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, Response
 
 
 class Visit:
-    """A page in a browser window of its own; `complaints` are what a clean page has none of."""
+    """A page in a browser window of its own; a clean page has no `complaints`."""
 
     def __init__(self, browser: Browser, url: str, look: dict[str, Any] | None = None) -> None:
         self.page = browser.new_context(**(look or {})).new_page()
@@ -20,7 +20,7 @@ class Visit:
         self.page.goto(url)
 
     def note_file(self, response: Response) -> None:
-        """Note the URL of a static file, and how long it may be kept."""
+        """Record the URL of a static file and its cache lifetime."""
         if "/static/" in response.url:
             self.files.append((response.url, response.header_value("cache-control")))
 

@@ -1,9 +1,9 @@
 """A Dockerfile built and run as it stands, by chroot and namespaces instead of Docker.
 
-A stage is a folder: what its instructions made, a copy of /etc, and mounts of this machine's other
-folders, with the Python of these tests at /usr/local, where the base image has its own. A container
-has its own process ids, network and mounts; its file system is read-only but for /tmp and a volume
-at /data, and its processes have no capability.
+A stage is a folder: the output of its instructions, a copy of /etc, and mounts of this machine's
+other folders, with the Python of these tests at /usr/local, where the base image has its own. A
+container has its own process ids, network and mounts; its file system is read-only except for /tmp
+and a volume at /data, and its processes have no capabilities.
 """
 
 import fnmatch
@@ -93,7 +93,7 @@ class Stage:
 
 @dataclass
 class Container:
-    """A running container, and what it has printed when it has ended."""
+    """A running container, and its output once it has ended."""
 
     image: Stage
     process: subprocess.Popen[str]
@@ -143,7 +143,7 @@ def container(image: Stage, volume: Path, *command: str, **variables: str) -> It
 
 
 def missing() -> str:
-    """Say what this machine lacks to build and run an image; nothing if all is there."""
+    """Return what this machine lacks to build and run an image; empty if nothing."""
     if sys.platform != "linux":
         return "Only Linux has namespaces."
     attempt = subprocess.run(
@@ -156,13 +156,13 @@ def missing() -> str:
 
 
 def build(context: Path, folder: Path, **arguments: str) -> Stage:
-    """Follow the Dockerfile of `context`; each stage gets a folder of its own in `folder`.
+    """Follow the Dockerfile of `context`; each stage gets its own folder in `folder`.
 
     Returns the last stage, which is the image.
 
     Raises:
         AssertionError: a command failed; the message holds all it printed.
-        NotImplementedError: the Dockerfile has an instruction that is not known here.
+        NotImplementedError: the Dockerfile has an unsupported instruction.
     """
     stages: dict[str, Stage] = {}
     for instruction, rest in instructions(context / "Dockerfile"):
@@ -234,17 +234,17 @@ def copy(context: Path, source: str, target: Path) -> None:
 
 
 def ignored(path: Path, pattern: str) -> bool:
-    """Tell whether a pattern of .dockerignore names the path or a folder that it is in.
+    """Return whether a pattern of .dockerignore matches the path or a folder above it.
 
-    `**/` at the start of a pattern stands for any folder, and a pattern without it is of the
-    context's root: https://docs.docker.com/build/concepts/context/#dockerignore-files
+    `**/` at the start of a pattern matches any folder; a pattern without it is relative to the
+    root of the context: https://docs.docker.com/build/concepts/context/#dockerignore-files
     """
     parts = path.parts if pattern.startswith("**/") else path.parts[:1]
     return any(fnmatch.fnmatchcase(part, pattern.removeprefix("**/")) for part in parts)
 
 
 def as_root(*command: str) -> None:
-    """Run a command that only root may.
+    """Run a command as root.
 
     Raises:
         AssertionError: it failed; the message holds all it printed.

@@ -37,7 +37,7 @@ def web(image: Stage, tmp_path: Path) -> Iterator[Container]:
 
 
 def wait_until_healthy(web: Container) -> None:
-    """Ask the image's health check until it passes."""
+    """Run the image's health check until it passes."""
     wait_until(web, *web.image.healthcheck)
 
 
@@ -53,12 +53,12 @@ def wait_until(process: Container, *command: str) -> None:
 
 
 def run(image: Stage, volume: Path, *command: str) -> tuple[int, str]:
-    """Run a command in a container of its own. Returns its exit status and what it printed."""
+    """Run a command in its own container. Return its exit status and its output."""
     with container(image, volume, *command, **SETTINGS) as process:
         return process.wait(), process.output
 
 
-def test_answers_and_ends_by_sigterm(image: Stage, web: Container) -> None:
+def test_web_responds_and_stops_on_sigterm(image: Stage, web: Container) -> None:
     pages = {
         path: web.execute("python", "-c", GET, path).stdout
         for path in ("/", "/readyz", "/async/api_aggregated/")
@@ -76,7 +76,7 @@ def test_answers_and_ends_by_sigterm(image: Stage, web: Container) -> None:
     assert "Application shutdown complete" in web.output
 
 
-def test_worker_ends_by_sigterm(image: Stage, tmp_path: Path) -> None:
+def test_worker_stops_on_sigterm(image: Stage, tmp_path: Path) -> None:
     assert run(image, tmp_path, *MIGRATE)[0] == 0
     with container(image, tmp_path, *WORKER, **SETTINGS) as worker:
         wait_until(worker, "sh", "-c", f'test -n "$(find {WORKER[-1]} -mmin -1)"')
@@ -84,7 +84,7 @@ def test_worker_ends_by_sigterm(image: Stage, tmp_path: Path) -> None:
         assert worker.wait() == 0
 
 
-def test_runs_without_privileges(web: Container) -> None:
+def test_container_runs_without_privileges(web: Container) -> None:
     lines = web.execute("cat", "/proc/1/status").stdout.splitlines()
     status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
@@ -94,7 +94,7 @@ def test_runs_without_privileges(web: Container) -> None:
     assert web.execute("touch", "/tmp/file", "/data/file").returncode == 0  # noqa: S108
 
 
-def test_https_of_a_proxy_in_a_trusted_network_counts(image: Stage, tmp_path: Path) -> None:
+def test_https_of_a_trusted_proxy_is_accepted(image: Stage, tmp_path: Path) -> None:
     behind_proxy = {"HTTPS_ONLY": "true", "FORWARDED_ALLOW_IPS": "10.0.0.0/8,127.0.0.0/8"}
     with container(image, tmp_path, **SETTINGS | behind_proxy) as web:
         wait_until_healthy(web)

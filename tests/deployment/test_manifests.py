@@ -1,4 +1,4 @@
-"""The Dockerfile, compose.yaml and the Kubernetes manifests: valid, and of one mind."""
+"""The Dockerfile, compose.yaml and the Kubernetes manifests: valid and consistent."""
 
 import json
 import os
@@ -20,13 +20,13 @@ from tests.template import FOLDER, render, run
 
 TOOLS = Path(sys.executable).parent
 KUBERNETES = "1.37.0"
-# What Lifespan(shutdown_timeout=...) takes at most, after uvicorn's own grace.
+# The maximum of Lifespan(shutdown_timeout=...), after uvicorn's own grace period.
 LIFESPAN_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose slug is no Kubernetes name, with the secret that its README asks for."""
+    """A project whose slug is not a Kubernetes name, with the secret that its docs require."""
     project = render(tmp_path_factory.mktemp("out"), project_slug="my_big_shop_2").project
     manifests = project / "deploy" / "kubernetes"
     shutil.copyfile(manifests / "secret.env.example", manifests / "secret.env")
@@ -54,10 +54,10 @@ def manifests(rendered: Path) -> dict[tuple[str, str], Any]:
 
 @pytest.fixture(scope="module")
 def kustomization(rendered: Path) -> dict[str, Any]:
-    """What kustomization.yaml says."""
+    """The contents of kustomization.yaml."""
     file = rendered / "deploy" / "kubernetes" / "kustomization.yaml"
-    said: dict[str, Any] = yaml.safe_load(file.read_text())
-    return said
+    contents: dict[str, Any] = yaml.safe_load(file.read_text())
+    return contents
 
 
 def pods(manifests: dict[tuple[str, str], Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -131,7 +131,7 @@ def test_secret_is_kept_out_of_git(rendered: Path) -> None:
     assert "secret.env" in run(rendered, "git", "check-ignore", "deploy/kubernetes/secret.env")
 
 
-def test_references_between_manifests_hold(
+def test_references_between_manifests_resolve(
     manifests: dict[tuple[str, str], Any], kustomization: dict[str, Any]
 ) -> None:
     settings = {one["name"] for one in kustomization["configMapGenerator"]}
@@ -179,7 +179,7 @@ def test_pods_are_hardened(manifests: dict[tuple[str, str], Any]) -> None:
             assert container["resources"].keys() == {"requests", "limits"}
 
 
-def test_settings_are_those_of_the_docs(rendered: Path, compose: dict[str, Any]) -> None:
+def test_settings_are_documented(rendered: Path, compose: dict[str, Any]) -> None:
     pages = [(rendered / "docs" / name).read_text() for name in ("settings.md", "running.md")]
     named = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"}
     for file in ("settings.env", "secret.env.example"):
@@ -190,7 +190,9 @@ def test_settings_are_those_of_the_docs(rendered: Path, compose: dict[str, Any])
     assert all(f"`{name}`" in "".join(pages) for name in compose["worker"]["environment"])
 
 
-def test_only_the_proxy_may_say_who_a_client_is(rendered: Path, compose: dict[str, Any]) -> None:
+def test_only_the_proxy_is_trusted_for_client_addresses(
+    rendered: Path, compose: dict[str, Any]
+) -> None:
     networks = yaml.safe_load((rendered / "compose.yaml").read_text())["networks"]
     (edge,) = networks["edge"]["ipam"]["config"]
     proxy = ip_address(compose["proxy"]["networks"]["edge"]["ipv4_address"])
@@ -206,14 +208,14 @@ def test_only_the_proxy_may_say_who_a_client_is(rendered: Path, compose: dict[st
     assert "FORWARDED_ALLOW_IPS=192.0.2.10" in lines  # Of nobody (RFC 5737), until it is set.
 
 
-def test_full_redis_evicts_what_would_expire(compose: dict[str, Any]) -> None:
+def test_full_redis_evicts_keys_with_an_expiry(compose: dict[str, Any]) -> None:
     command = compose["redis"]["command"]
 
     assert command[command.index("--maxmemory-policy") + 1] == "volatile-lru"
     assert command[command.index("--maxmemory") + 1] == "256mb"
 
 
-def test_probes_ask_what_the_project_answers(
+def test_probes_request_existing_endpoints(
     rendered: Path, manifests: dict[tuple[str, str], Any]
 ) -> None:
     (web,) = manifests["Deployment", "web"]["spec"]["template"]["spec"]["containers"]
@@ -272,7 +274,7 @@ def test_port_is_the_same_everywhere(
     assert "web" in compose
 
 
-def test_grace_periods_leave_room_for_the_graceful_end(
+def test_grace_periods_cover_the_graceful_shutdown(
     compose: dict[str, Any], manifests: dict[tuple[str, str], Any]
 ) -> None:
     ends = uvicorn_grace() + LIFESPAN_SECONDS
@@ -287,7 +289,7 @@ def test_grace_periods_leave_room_for_the_graceful_end(
     assert seconds(compose["proxy"]["stop_grace_period"]) > int(proxy[1])
 
 
-def test_grace_periods_leave_room_for_the_jobs_under_way(
+def test_grace_periods_cover_running_jobs(
     compose: dict[str, Any], manifests: dict[tuple[str, str], Any]
 ) -> None:
     pod = manifests["Deployment", "worker"]["spec"]["template"]["spec"]

@@ -59,7 +59,7 @@ def proxied(web: int, folder: Path, **variables: str) -> Iterator[int]:
 
 
 def wait_for(port: int, process: subprocess.Popen[str]) -> None:
-    """Return when somebody listens at the port."""
+    """Return once a server listens on the port."""
     while process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -72,7 +72,7 @@ def wait_for(port: int, process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def headers_seen() -> Iterator[tuple[int, list[Message]]]:
-    """Serve an empty answer to everybody; yield the port and the headers of the requests."""
+    """Serve empty responses; yield the port and the headers of the requests."""
     seen: list[Message] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -85,7 +85,7 @@ def headers_seen() -> Iterator[tuple[int, list[Message]]]:
         do_POST = do_GET  # noqa: N815
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -98,10 +98,10 @@ def headers_seen() -> Iterator[tuple[int, list[Message]]]:
 
 
 @contextmanager
-def asked(
+def opened(
     port: int, path: str = "/", headers: dict[str, str] | None = None
 ) -> Iterator[http.client.HTTPResponse]:
-    """Yield the answer, its body not yet read; then leave."""
+    """Yield the response, its body not yet read; then disconnect."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
         client.request("GET", path, headers=headers or {})
         with client.getresponse() as response:
@@ -116,21 +116,21 @@ def read_until(response: http.client.HTTPResponse, text: bytes) -> None:
     raise AssertionError(text)
 
 
-def test_events_pass_when_they_happen(project: Path, tmp_path: Path) -> None:
+def test_events_pass_immediately(project: Path, tmp_path: Path) -> None:
     with slow_upstream() as upstream:
         upstream.let_go.clear()
         settings = {"AGGREGATOR_UPSTREAM_URL": upstream.url}
         with (
             booted(project, python(project), **settings) as url,
             proxied(int(url.rpartition(":")[2]), tmp_path) as port,
-            asked(port, "/async/api_stream/?fan_out=3") as response,
+            opened(port, "/async/api_stream/?fan_out=3") as response,
         ):
             read_until(response, b"event: start")
             upstream.let_go.set()
             read_until(response, b"event: done")
 
 
-def test_stream_ends_when_the_client_leaves(tmp_path: Path) -> None:
+def test_stream_ends_on_disconnect(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         proxied(listener.getsockname()[1], tmp_path) as port,
@@ -152,7 +152,7 @@ def test_stream_ends_when_the_client_leaves(tmp_path: Path) -> None:
 def test_forwarded_headers_are_the_proxys_own(tmp_path: Path) -> None:
     with headers_seen() as (web, seen), proxied(web, tmp_path) as port:
         spoofed = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
-        with asked(port, headers=spoofed):
+        with opened(port, headers=spoofed):
             pass
 
     (headers,) = seen
@@ -161,24 +161,24 @@ def test_forwarded_headers_are_the_proxys_own(tmp_path: Path) -> None:
     assert headers["Host"] == f"127.0.0.1:{port}"
 
 
-def test_admin_and_metrics_are_closed_to_strangers(tmp_path: Path) -> None:
+def test_admin_and_metrics_are_not_public(tmp_path: Path) -> None:
     paths = ("/admin/", "/admin", "//admin/login/", "/%61dmin/", "/metrics", "/")
     with headers_seen() as (web, _):
         statuses = {}
         for allowed in ("192.0.2.1", "192.0.2.1 127.0.0.0/8"):
             with proxied(web, tmp_path, ADMIN_ALLOW_IPS=allowed) as port:
                 for path in paths:
-                    with asked(port, path) as response:
+                    with opened(port, path) as response:
                         statuses[allowed, path] = response.status
 
-    strangers, friends = (list(statuses.values())[n : n + len(paths)] for n in (0, len(paths)))
-    assert strangers == [404, 404, 404, 404, 404, 204]
-    assert friends == [204, 204, 204, 204, 404, 204]
+    others, admins = (list(statuses.values())[n : n + len(paths)] for n in (0, len(paths)))
+    assert others == [404, 404, 404, 404, 404, 204]
+    assert admins == [204, 204, 204, 204, 404, 204]
 
 
-def test_headers_and_bodies_are_bounded(tmp_path: Path) -> None:
+def test_headers_and_bodies_are_limited(tmp_path: Path) -> None:
     with headers_seen() as (web, _), proxied(web, tmp_path) as port:
-        with asked(port, headers={"X-Long": "x" * 100_000}) as response:
+        with opened(port, headers={"X-Long": "x" * 100_000}) as response:
             long_header = response.status
         statuses = []
         for size in (10 * 1024 * 1024, 10 * 1024 * 1024 + 1):
@@ -194,7 +194,7 @@ def test_headers_and_bodies_are_bounded(tmp_path: Path) -> None:
 def test_every_request_gets_an_id_and_keeps_its_own(tmp_path: Path) -> None:
     with headers_seen() as (web, seen), proxied(web, tmp_path) as port:
         for headers in ({}, {}, {"X-Request-ID": "mine"}):
-            with asked(port, headers=headers):
+            with opened(port, headers=headers):
                 pass
 
     first, second, third = [request["X-Request-ID"] for request in seen]

@@ -26,7 +26,7 @@ def secret(project: Path) -> str:
     return line.removeprefix("SECRET_KEY=")
 
 
-def test_env_gets_a_secret_of_its_own(project: Path) -> None:
+def test_env_gets_its_own_secret(project: Path) -> None:
     hook.write_env(project)
 
     assert len(secret(project)) >= 50
@@ -53,7 +53,7 @@ def test_existing_env_is_kept(project: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
-def test_env_is_readable_by_its_owner_alone(project: Path) -> None:
+def test_env_is_readable_only_by_its_owner(project: Path) -> None:
     hook.write_env(project)
 
     assert (project / ".env").stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""Which answers are refused, and how."""
+"""Bad answers are rejected, with one sentence."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from tests.template import ANSWERS
 
 
 def refusal(prompt: str, value: str) -> str:
-    """Return the sentence that refuses the answer."""
+    """Return the error message for the answer."""
     with pytest.raises(hook.InvalidAnswerError) as error:
         hook.validate(ANSWERS | {"project_slug": "async_service", prompt: value})
     return str(error.value)
@@ -31,7 +31,7 @@ def test_slug_is_accepted(slug: str) -> None:
     "slug",
     ["a", "Shop", "my-shop", "2shops", "_shop", "shop_", "my shop", "shöp", "a.b", "a" * 51, "x\n"],
 )
-def test_slug_that_is_no_identifier_is_refused(slug: str) -> None:
+def test_slug_that_is_not_an_identifier_is_refused(slug: str) -> None:
     assert "lower-case letters" in refusal("project_slug", slug)
 
 
@@ -172,7 +172,7 @@ def test_main_accepts_good_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     hook.main()
 
 
-def test_hook_needs_the_standard_library_alone() -> None:
+def test_hook_needs_only_the_standard_library() -> None:
     imported = {line.split()[1].split(".")[0] for line in _import_lines(hook.__file__)}
 
     assert imported <= sys.stdlib_module_names

@@ -1,4 +1,4 @@
-"""`onloop` works in what `django-admin startproject` makes."""
+"""`onloop` works in a project made by `django-admin startproject`."""
 
 import shutil
 import sys

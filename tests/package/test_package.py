@@ -9,11 +9,11 @@ from tests.template import TEMPLATE, python, run
 PACKAGE = TEMPLATE / "packages" / "onloop"
 
 
-def test_types_are_sound(project: Path) -> None:
+def test_type_check_passes(project: Path) -> None:
     run(PACKAGE, str(python(project)), "-m", "mypy")
 
 
-def test_own_tests_pass_and_reach_every_line(project: Path, tmp_path: Path) -> None:
+def test_own_tests_pass_and_cover_every_line(project: Path, tmp_path: Path) -> None:
     interpreter = str(python(project))
     # Next to the project's own environment, which other tests use.
     install = [sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet"]

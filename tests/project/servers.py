@@ -55,14 +55,14 @@ def production(project: Path, python: Path, folder: Path, **variables: str) -> I
 
 
 def get(url: str) -> tuple[int, str]:
-    """Return the status and the text of the answer."""
+    """Return the status and the text of the response."""
     response: http.client.HTTPResponse
     with urlopen(Request(url)) as response:  # noqa: S310
         return response.status, response.read().decode()
 
 
 def get_when_listening(url: str) -> tuple[int, str]:
-    """Like `get`, from a server that is about to listen: uvicorn's reloader does not say when."""
+    """Like `get`, but wait for the server to listen: uvicorn's reloader does not report it."""
     for _ in range(200):
         try:
             return get(url)

@@ -1,4 +1,4 @@
-"""Answers reach the settings of the rendered project as they were given."""
+"""Answers are in the settings of the rendered project, unchanged."""
 
 import json
 from pathlib import Path
@@ -26,9 +26,7 @@ print(json.dumps(
     fan_out=st.integers(1, 1000),
     path=PATHS,
 )
-def test_settings_import_what_was_answered(
-    project: Path, name: str, fan_out: int, path: str
-) -> None:
+def test_settings_hold_the_answers(project: Path, name: str, fan_out: int, path: str) -> None:
     if any(mark in name for mark in ("{{", "{%", "{#")):
         name = "Cookiecutter reads these marks as Jinja"
     url = f"https://example.com/{path}"

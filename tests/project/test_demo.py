@@ -1,4 +1,4 @@
-"""`make demo`, as the README tells a newcomer to run it."""
+"""`make demo`, as the README describes it."""
 
 import json
 import os
@@ -89,7 +89,7 @@ def test_missing_python_is_refused_in_one_sentence() -> None:
 
 
 def render_demo(demo: Path, **answers: str) -> str:
-    """Render into the folder `demo` as `make demo` does, and return what was said on refusal."""
+    """Render into the folder `demo` as `make demo` does, and return the error message, if any."""
     script = (
         "import sys, tempfile\n"
         "from pathlib import Path\n"

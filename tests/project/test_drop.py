@@ -1,4 +1,4 @@
-"""Each app can be dropped, by the command and by hand as the README of the project says."""
+"""Each app can be dropped, with the command and by hand, as the project's README describes."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ APPS = [["jobs"], ["live"], ["aggregator", "jobs", "live"]]
 def copy(project: Path, tmp_path: Path) -> Path:
     """A copy of the project, in a git repository, that uses the project's virtualenv."""
     copy = tmp_path / "copy"
-    # Left out is also what other tests write into the project meanwhile.
+    # Also without the files that other tests write into the project concurrently.
     ignored = shutil.ignore_patterns(
         ".venv", ".git", ".*_cache", "__pycache__", ".coverage*", "*.sqlite3*"
     )
@@ -54,7 +54,7 @@ def test_rest_passes_its_checks_after_drop(project: Path, copy: Path, apps: list
 
 
 @pytest.mark.parametrize("apps", APPS, ids=" ".join)
-def test_drop_by_hand_leaves_what_the_command_leaves(copy: Path, apps: list[str]) -> None:
+def test_drop_by_hand_equals_the_command(copy: Path, apps: list[str]) -> None:
     for app in apps:
         drop_by_hand(copy, app)
     run(copy, str(python(copy)), "manage.py", "document_settings")
@@ -82,7 +82,7 @@ def drop_by_hand(project: Path, app: str) -> None:
 
 
 def remove_line(path: Path, line: str) -> None:
-    """Remove a line that stands in the file exactly once."""
+    """Remove a line that occurs in the file exactly once."""
     text = path.read_text()
     assert text.count(line) == 1
     path.write_text(text.replace(line, ""))

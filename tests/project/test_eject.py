@@ -27,12 +27,12 @@ def copy(project: Path, template: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "async_service"
     (copy / ".venv").symlink_to(project / ".venv")
     for name in ("pyproject.toml", "poetry.lock"):
-        shutil.copystat(project / name, copy / name)  # Make takes it as installed.
+        shutil.copystat(project / name, copy / name)  # Make considers it installed.
     return copy
 
 
 def refusal(project: Path, command: str = "make eject") -> str:
-    """Return what a command prints that is to be refused, without changing a file."""
+    """Return the output of a command that must fail without changing a file."""
     output = run(project, "sh", "-c", f"{command} || true")
     assert "CommandError: " in output
     assert "Traceback" not in output

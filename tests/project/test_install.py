@@ -1,4 +1,4 @@
-"""The project installs with Python alone, with uv, and with pip, as its README says."""
+"""The project installs with only Python, with uv, and with pip, as its README describes."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ INDEX = os.environ.get("POETRY_PYPI_MIRROR_URL", "")
 
 @pytest.fixture
 def bare(cookies: Cookies) -> Path:
-    """A rendered project that nothing is installed for, in a git repository."""
+    """A rendered project without an environment, in a git repository."""
     project: Path = cookies.bake().project_path
     run(project, "git", "init", "--quiet")
     run(project, "git", "add", "--all")
@@ -27,7 +27,7 @@ def untracked(project: Path) -> str:
     return run(project, "git", "ls-files", "--others", "--exclude-standard")
 
 
-def test_make_sets_up_a_poetry_of_its_own(bare: Path) -> None:
+def test_make_installs_its_own_poetry(bare: Path) -> None:
     folders = os.environ["PATH"].split(os.pathsep)
     without_poetry = os.pathsep.join(f for f in folders if not Path(f, "poetry").exists())
 
@@ -53,7 +53,7 @@ def test_make_installs_with_uv(bare: Path) -> None:
     assert untracked(bare) == ""
 
 
-def test_installs_with_pip(bare: Path) -> None:
+def test_pip_installs_the_project(bare: Path) -> None:
     run(bare, sys.executable, "-m", "venv", ".venv")
     python = str(bare / ".venv" / "bin" / "python")
     run(bare, python, "-m", "pip", "install", "--upgrade", "pip")

@@ -22,7 +22,7 @@ def lines_until(output: Iterable[str], end: str) -> list[str]:
     raise AssertionError("".join(lines))
 
 
-def test_broken_urlconf_is_shown_at_once_and_its_fix_is_served(
+def test_broken_urlconf_is_shown_immediately_and_its_fix_is_served(
     project: Path, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy"

@@ -1,4 +1,4 @@
-"""A project that cruft or copier rendered takes over later changes of the template."""
+"""A project rendered by cruft or copier receives later changes of the template."""
 
 import json
 import sys

@@ -24,7 +24,7 @@ def copy(project: Path, *options: str, **answers: str) -> Rendering:
 
 
 def without_secret(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the files with the same secret key for all projects in `.env`."""
+    """Return the files, with the secret key in `.env` replaced by a constant."""
     return files | {".env": re.sub(rb"(?m)^SECRET_KEY=.+$", b"SECRET_KEY=", files[".env"])}
 
 
@@ -68,7 +68,7 @@ def test_copier_leaves_nothing_after_a_bad_answer(tmp_path: Path) -> None:
     assert not (tmp_path / "project").exists()
 
 
-def test_copier_overwrites_only_when_told_to(tmp_path: Path) -> None:
+def test_copier_overwrites_only_with_the_flag(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("Mine.")
 
     refused = copy(tmp_path)

@@ -56,7 +56,7 @@ def test_empty_slug_is_refused_by_cookiecutter(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# Cookiecutter itself renders answers that look like Jinja, and no folder can hold these characters.
+# Cookiecutter renders answers that look like Jinja, and folder names cannot contain these.
 PLAIN = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60
 ).filter(lambda text: not any(mark in text for mark in ("{{", "{%", "{#")))

@@ -1,4 +1,4 @@
-"""What is rendered from good answers."""
+"""Projects rendered from good answers."""
 
 import ast
 import json
@@ -28,7 +28,7 @@ FILES_WITH_JINJA = {
     "docs/settings.md",
     "pyproject.toml",
 }
-# What these hold is Django's or GitHub's, and is copied as it is.
+# Their contents belong to Django or GitHub, and are copied unchanged.
 COPIED = {
     ".github/workflows/ci.yml",
     "accounts/templates/accounts/account.html",
@@ -104,7 +104,7 @@ def test_no_jinja_is_left(cookies: Cookies) -> None:
     assert left == []
 
 
-def test_jinja_is_only_where_a_value_lands() -> None:
+def test_jinja_is_only_where_a_value_is_inserted() -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=FOLDER, capture_output=True, text=True, check=True,
@@ -164,7 +164,7 @@ def test_text_survives(cookies: Cookies, name: str) -> None:
 
 
 def unescaped(markdown: str) -> str:
-    """Return what CommonMark shows for text whose every special character is escaped.
+    """Return what CommonMark displays for text with all special characters escaped.
 
     https://spec.commonmark.org/0.31.2/#backslash-escapes
     """
@@ -180,7 +180,7 @@ def assigned(module: Path, name: str) -> object:
     raise AssertionError(name)
 
 
-def test_hooks_may_be_refused(tmp_path: Path) -> None:
+def test_project_renders_without_hooks(tmp_path: Path) -> None:
     rendering = render(tmp_path, "--accept-hooks", "no")
 
     assert rendering.status == 0

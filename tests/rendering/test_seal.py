@@ -20,7 +20,7 @@ def test_manifest_is_up_to_date() -> None:
     assert check.returncode == 0, check.stderr
 
 
-def test_rendered_copy_is_whole(cookies: Cookies) -> None:
+def test_rendered_copy_is_intact(cookies: Cookies) -> None:
     project = cookies.bake().project_path
     script = "from onloop.seal import differences, is_sealed; print(is_sealed(), differences())"
 

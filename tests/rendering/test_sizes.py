@@ -1,4 +1,4 @@
-"""What an owner has to carry stays small; `onloop` is not theirs."""
+"""The code that an owner maintains stays small; `onloop` does not count."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_project_stays_small(cookies: Cookies, capsys: pytest.CaptureFixture[str
 
 
 def lines(project: Path, files: list[Path]) -> int:
-    """Return how many lines the Python files among these have."""
+    """Return the number of lines in the Python files among these."""
     return sum(
         len((project / path).read_text(encoding="utf-8").splitlines())
         for path in files

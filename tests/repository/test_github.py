@@ -18,7 +18,7 @@ TIMEOUT = "custom.github-workflows-require-timeout"
 
 
 @pytest.mark.parametrize(("pattern", "schema"), [*SCHEMAS.items(), ("workflows/*.yml", TIMEOUT)])
-def test_file_has_the_form_that_github_expects(pattern: str, schema: str) -> None:
+def test_file_matches_the_schema_of_github(pattern: str, schema: str) -> None:
     files = sorted((TEMPLATE / ".github").glob(pattern))
     assert files
 

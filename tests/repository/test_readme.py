@@ -1,4 +1,4 @@
-"""The README says what is there."""
+"""The documents name things that exist."""
 
 import json
 import re
@@ -19,13 +19,13 @@ def test_alternative_texts_have_the_numbers_of_the_pictures() -> None:
     assert NUMBERS["demo"]["debug_message"] in re.sub(r"</text>\s*<text[^>]*>\s*", " ", drawn)
 
 
-def test_links_lead_to_files() -> None:
+def test_links_resolve_to_files() -> None:
     for name in sorted(path.name for path in TEMPLATE.glob("*.md")):
         links = re.findall(r'(?:\]\(|src(?:set)?=")([^)"#:]+)[)"#]', (TEMPLATE / name).read_text())
         assert [link for link in links if not (TEMPLATE / link).exists()] == []
 
 
-def test_commands_of_make_exist() -> None:
+def test_named_make_targets_exist() -> None:
     makefiles = [(folder / "Makefile").read_text() for folder in (TEMPLATE, FOLDER)]
     targets = re.findall(r"^([a-z]+):", "\n".join(makefiles), re.MULTILINE)
     for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md"):

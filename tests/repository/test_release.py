@@ -1,4 +1,4 @@
-"""What the workflow of a release calls, and the places that name the version."""
+"""The scripts of the release workflow, and the places that contain the version."""
 
 import re
 import tomllib
@@ -46,7 +46,7 @@ def test_version_is_in_the_changelog_and_in_the_readme() -> None:
     assert set(tags) == {version()}
 
 
-def test_example_becomes_what_each_release_renders(tmp_path: Path) -> None:
+def test_example_repository_follows_each_release(tmp_path: Path) -> None:
     remote = tmp_path / "example.git"
     run(tmp_path, "git", "init", "--quiet", "--bare", "--initial-branch=main", remote)
     for number in ("1.0.0", "1.0.1"):

@@ -7,7 +7,7 @@ from tests.upstreams import echo
 
 @pytest.fixture(autouse=True)
 def _settings_of_the_tests(settings: Settings) -> None:
-    """Let no setting of this project's own decide what the tests see."""
+    """Make the tests independent of the project's own settings."""
     settings.AGGREGATOR_FAN_OUT = 10
     settings.AGGREGATOR_MAX_FAN_OUT = 1000
     settings.AGGREGATOR_UPSTREAM_URL = ""

@@ -1,4 +1,4 @@
-"""The views that `test_onloop` requests, in this process or in one that it starts."""
+"""Views for `test_onloop`, served by this process or by one that the test starts."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -20,7 +20,7 @@ async def stream(request: HttpRequest) -> EventStreamResponse:
 
 
 async def one_event() -> AsyncGenerator[Event]:
-    """Yield an event, and then wait for one that never comes."""
+    """Yield one event, and then wait forever."""
     yield Event("first")
     await asyncio.Event().wait()
 

@@ -1,4 +1,4 @@
-"""The settings as another environment gives them."""
+"""The settings in another environment."""
 
 import runpy
 from pathlib import Path
@@ -11,7 +11,7 @@ SECRET = "s" * 50
 
 
 def settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
-    """Run the settings file in an environment of its own."""
+    """Run the settings file with this environment."""
     for name in ("HTTPS_ONLY", "SECRET_KEY", "ALLOWED_HOSTS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():

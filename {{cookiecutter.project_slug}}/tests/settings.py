@@ -1,11 +1,11 @@
-"""The project's settings for a test run: nothing of a developer's, nothing to collect first."""
+"""The project's settings for a test run, independent of the developer's environment."""
 
 import os
 from pathlib import Path
 
 TEST_DATABASE = Path(__file__).resolve().parent.parent / "test.sqlite3"
 
-# Whatever the shell has set; processes that a test starts may be given other values.
+# Regardless of the shell; processes that a test starts may get other values.
 if "PYTEST_CURRENT_TEST" not in os.environ:
     os.environ |= {
         "ENV_FILE": os.devnull,
@@ -22,7 +22,7 @@ os.environ.setdefault("LOG_LEVEL", "warning")
 from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES  # noqa: E402
 
-# In a file, so that each thread has a connection of its own, as with a database server.
+# In a file, so that each thread has its own connection, as with a database server.
 DATABASES["default"]["TEST"] = {"NAME": TEST_DATABASE}
 
 STORAGES = {
@@ -30,5 +30,5 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 SERVESTATIC_USE_FINDERS = True
-# Hashing a password safely takes half a second.
+# Secure password hashing takes half a second.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

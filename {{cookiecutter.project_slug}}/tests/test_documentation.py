@@ -1,4 +1,4 @@
-"""What is written about the settings fits the settings."""
+"""The documentation of the settings matches the settings."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the project relies on `onloop` for, and that its copy is sound."""
+"""What the project relies on `onloop` for, and that its copy is intact."""
 
 from contextlib import AsyncExitStack
 
@@ -44,9 +44,9 @@ async def test_stopping_server_ends_its_streams() -> None:
             assert "".join([part async for part in parts]) == "retry: 2000\n\n"
 
 
-def test_django_is_of_a_series_that_onloop_was_tested_with() -> None:
+def test_django_version_is_one_that_onloop_was_tested_with() -> None:
     assert get_version().startswith(tuple(f"{series}." for series in TESTED_DJANGO))
 
 
-def test_seal_is_whole_or_gone() -> None:
+def test_seal_is_intact_or_removed() -> None:
     assert seal.differences() == [], "Do not edit onloop/: override it, or run `make eject`."

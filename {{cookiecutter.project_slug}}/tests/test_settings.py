@@ -1,4 +1,4 @@
-"""Tests use what they create, and nothing of a developer's."""
+"""Tests use what they create, and nothing of the developer's."""
 
 import os
 import subprocess

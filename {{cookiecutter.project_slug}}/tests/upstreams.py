@@ -1,4 +1,4 @@
-"""What the upstream of a test answers."""
+"""Answers for the upstream of a test."""
 
 import asyncio
 from urllib.parse import parse_qs, urlsplit
@@ -7,22 +7,22 @@ from onloop.testing import Call
 
 
 def task_id(call: Call) -> int:
-    """Return the task id that the call asks for."""
+    """Return the task id in the call's query string."""
     return int(parse_qs(urlsplit(call.target).query)["task_id"][-1])
 
 
 async def echo(call: Call) -> None:
-    """Answer the task id."""
+    """Answer with the task id."""
     await call.reply(b'{"task_id": %d}' % task_id(call))
 
 
 def echoes(count: int) -> list[dict[str, int]]:
-    """Return the responses to `count` calls that `echo` answers."""
+    """Return the responses of `echo` to `count` calls."""
     return [{"task_id": number} for number in range(count)]
 
 
 class Hanging:
-    """Answers no call; `all_in` is set as soon as `count` of them are in."""
+    """Answers no call; sets `all_in` once `count` calls have arrived."""
 
     def __init__(self, count: int) -> None:
         self.missing = count
@@ -36,7 +36,7 @@ class Hanging:
 
 
 class HeldBack:
-    """Answers a call when its number is released."""
+    """Answers a call once its task id is released."""
 
     def __init__(self, count: int) -> None:
         self.release = [asyncio.Event() for _ in range(count)]

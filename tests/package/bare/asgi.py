@@ -1,4 +1,4 @@
-"""As `startproject` writes it, with the handler of `onloop` instead of Django's."""
+"""As written by `startproject`, with the handler of `onloop` instead of Django's."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""What `onloop` promises, in a project that has nothing else of it.
+"""What `onloop` promises, in a project without anything else from the template.
 
-This folder is copied into what `startproject` makes, and its tests run there.
+This folder is copied into a project made by `startproject`, and its tests run there.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ async def test_stream_holds_no_thread(server: str, hops: list[str]) -> None:
 
 async def until(status: str, url: str) -> None:
     async with httpx.AsyncClient(timeout=60, verify=TLS) as client, asyncio.timeout(60):
-        while (await client.get(url)).text != status:  # noqa: ASYNC110 - the database tells nobody
+        while (await client.get(url)).text != status:  # noqa: ASYNC110 - a database has no events
             await asyncio.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""Clients of the project: their requests, their WebSockets, and what they find out."""
+"""Clients of the project: requests, streams and WebSockets."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 AGGREGATED = "/async/api_aggregated/"
 
 
-async def ask(url: str, method: str = "GET") -> httpx.Response:
+async def get(url: str, method: str = "GET") -> httpx.Response:
     async with httpx.AsyncClient(timeout=60, verify=TLS) as client:
         return await client.request(method, url)
 
@@ -35,7 +35,7 @@ def closed_port() -> int:
 
 
 def parse(text: str) -> list[dict[str, Any]]:
-    """The events of a stream, with their data read as JSON."""
+    """The events of a stream, with their data parsed as JSON."""
     events = []
     for block in text.split("\n\n")[:-1]:
         fields: dict[str, Any] = {}
@@ -45,42 +45,42 @@ def parse(text: str) -> list[dict[str, Any]]:
     return events
 
 
-class Talk:
+class Socket:
     """One WebSocket to the project."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
 
-    async def say(self, **message: object) -> None:
+    async def send(self, **message: object) -> None:
         await self.connection.send(json.dumps(message))
 
-    async def hear(self) -> dict[str, Any]:
+    async def receive(self) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(await self.connection.recv())
         return message
 
-    async def hear_until(self, name: str) -> list[dict[str, Any]]:
-        messages = [await self.hear()]
+    async def receive_until(self, name: str) -> list[dict[str, Any]]:
+        messages = [await self.receive()]
         while messages[-1]["type"] != name:
-            messages.append(await self.hear())
+            messages.append(await self.receive())
         return messages
 
     async def start(self, fan_out: int) -> str:
         """Start a run and return its id."""
-        await self.say(type="start", fan_out=fan_out)
-        start = await self.hear()
+        await self.send(type="start", fan_out=fan_out)
+        start = await self.receive()
         assert start["type"] == "start"
         return str(start["run"])
 
-    async def ask(self, text: str | bytes) -> dict[str, Any]:
-        """Return the error that answers a message."""
+    async def error_for(self, text: str | bytes) -> dict[str, Any]:
+        """Send a message, and return the error that comes back."""
         await self.connection.send(text)
-        answer = await self.hear()
+        answer = await self.receive()
         assert answer["type"] == "error"
         error: dict[str, Any] = answer["error"]
         return error
 
     async def close_code(self) -> int | None:
-        """Return the code that the other side closes with, after what it says before."""
+        """Return the close code, after skipping any messages before it."""
         try:
             while True:
                 await self.connection.recv()
@@ -89,7 +89,7 @@ class Talk:
 
 
 @asynccontextmanager
-async def talk(url: str, **options: Any) -> AsyncIterator[Talk]:
+async def connected(url: str, **options: Any) -> AsyncIterator[Socket]:
     socket_url = f"{url.replace('http', 'ws', 1)}/ws/aggregate/"
     async with connect(socket_url, proxy=None, open_timeout=60, **options) as connection:
-        yield Talk(connection)
+        yield Socket(connection)

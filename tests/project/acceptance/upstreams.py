@@ -1,4 +1,4 @@
-"""What the upstream of a run does."""
+"""Answers for the upstream of a run."""
 
 import asyncio
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +15,7 @@ async def echo(call: Call) -> None:
 
 
 class Hanging:
-    """Answers nobody, and tells when all calls are in."""
+    """Answers no call, and reports when all calls have arrived."""
 
     def __init__(self, count: int) -> None:
         self.missing = count
@@ -29,7 +29,7 @@ class Hanging:
 
 
 class HeldBack:
-    """Answers each call when its number is let go."""
+    """Answers each call once its task id is released."""
 
     def __init__(self, count: int) -> None:
         self.let_go = [asyncio.Event() for _ in range(count)]

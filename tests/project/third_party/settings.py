@@ -1,4 +1,4 @@
-"""The project's settings for tests, with the apps of the packages and what each needs to act."""
+"""The project's settings for tests, with the apps of the packages and their settings."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_structlog",
 ]
-# allauth does not start without it. The tests put each package's where they want it.
+# allauth does not start without it. The tests move each package's middleware.
 MIDDLEWARE = [*PROJECT_MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

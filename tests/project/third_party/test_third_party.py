@@ -115,7 +115,7 @@ def login(client: Client, password: str) -> httpx.Response:
     return client.post("/admin/login/?next=/admin/", data=data)
 
 
-# WhiteNoise streams its files synchronously, which Django remarks on under ASGI.
+# WhiteNoise streams its files synchronously, which Django warns about under ASGI.
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")
 def test_project_answers_as_ever_and_the_package_acts(client: Client, package: str) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}

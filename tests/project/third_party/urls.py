@@ -1,4 +1,4 @@
-"""The project's URLs, those of the packages, and a view that htmx has something to tell."""
+"""The project's URLs, those of the packages, and a view for htmx."""
 
 from config.urls import urlpatterns as project_urls
 from django.http import HttpRequest, JsonResponse
@@ -6,7 +6,7 @@ from django.urls import include, path
 
 
 async def htmx(request: HttpRequest) -> JsonResponse:
-    """Answer whether htmx has sent the request."""
+    """Return whether htmx sent the request."""
     return JsonResponse({"htmx": bool(getattr(request, "htmx", False))})
 
 

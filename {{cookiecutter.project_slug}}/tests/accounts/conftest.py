@@ -8,5 +8,5 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture
 def ada(db: None) -> User:
-    """A user, whose password is `PASSWORD`."""
+    """A user whose password is `PASSWORD`."""
     return get_user_model().objects.create_user("ada", password=PASSWORD)

@@ -1,4 +1,4 @@
-"""Logging in and out, and what a user sees of the account."""
+"""Logging in and out, and the account page."""
 
 import pytest
 from django.test import Client
@@ -25,7 +25,7 @@ def change_password(client: Client, old: str, new: str) -> str:
     return client.post(CHANGE_PASSWORD, form, follow=True).text
 
 
-def test_login_leads_to_the_account(client: Client, ada: User) -> None:
+def test_login_redirects_to_the_account(client: Client, ada: User) -> None:
     response = client.post(LOGIN, {"username": "ada", "password": PASSWORD}, follow=True)
 
     assert response.redirect_chain == [(ACCOUNT, 302)]
@@ -59,11 +59,11 @@ def test_logout_ends_the_session(client: Client, ada: User) -> None:
     assert client.get(ACCOUNT).status_code == 302
 
 
-def test_logout_needs_a_form(client: Client, ada: User) -> None:
+def test_logout_requires_post(client: Client, ada: User) -> None:
     assert client.get("/accounts/logout/").status_code == 405
 
 
-def test_changed_password_is_the_one_that_logs_in(client: Client, ada: User) -> None:
+def test_changed_password_logs_in(client: Client, ada: User) -> None:
     client.force_login(ada)
 
     page = change_password(client, PASSWORD, NEW)
@@ -91,7 +91,7 @@ def test_account_links_staff_to_the_admin(client: Client, ada: User) -> None:
 
 
 @pytest.mark.parametrize("url", [LOGIN, CHANGE_PASSWORD, ACCOUNT])
-def test_pages_hold_nothing_that_the_policy_forbids(client: Client, ada: User, url: str) -> None:
+def test_pages_comply_with_the_csp(client: Client, ada: User, url: str) -> None:
     client.force_login(ada)
 
     response = client.get(url)
@@ -120,7 +120,7 @@ def test_login_pages_share_one_limit(client: Client, ada: User, settings: Settin
 
 
 @pytest.mark.parametrize(("name", "view"), [("login", login), ("admin:login", admin_login)])
-def test_login_stays_open_where_middleware_requires_one(name: str, view: object) -> None:
+def test_login_page_is_public_under_login_required_middleware(name: str, view: object) -> None:
     assert resolve(reverse(name)).func is view
     assert getattr(view, "login_required", True) is False
 

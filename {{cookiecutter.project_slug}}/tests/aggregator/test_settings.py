@@ -1,4 +1,4 @@
-"""What the settings of the aggregator accept, refuse and derive."""
+"""The settings of the aggregator: accepted values, bad values and defaults."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_rate_limit_is_off_unless_it_is_set(
         ({"DEBUG": "true"}, 1000),
     ],
 )
-def test_clients_choose_no_larger_fan_out_in_production(
+def test_clients_cannot_raise_the_fan_out_in_production(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: int
 ) -> None:
     common = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a", "AGGREGATOR_FAN_OUT": "7"}
@@ -78,7 +78,7 @@ def test_bad_value_is_refused_in_one_sentence(
         settings(monkeypatch, **{"SECRET_KEY": SECRET, "DEBUG": "true", name: value})
 
 
-def test_refusal_hides_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_message_hides_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "http://ada:hunter2@example.com/"
 
     with pytest.raises(InvalidSetting) as refusal:

@@ -32,13 +32,13 @@ def test_task_id_is_added_to_the_query(url: str, expected: str) -> None:
     assert task_urls(url, 2)[1] == expected
 
 
-def test_urls_are_cached() -> None:
+def test_urls_are_built_once() -> None:
     url = "http://example.com/prepared"
     assert task_urls(url, 3) is task_urls(url, 3)
     assert len(task_urls(url, 4)) == 4
 
 
-def test_outcome_is_the_body_or_the_error() -> None:
+def test_outcome_becomes_json() -> None:
     assert outcome_json(3, b'{"a":1}') == b'{"a":1}'
     assert json.loads(outcome_json(3, ConnectError("No."))) == {
         "task_id": 3,
@@ -46,7 +46,7 @@ def test_outcome_is_the_body_or_the_error() -> None:
     }
 
 
-def test_answer_is_one_copy_of_the_bodies() -> None:
+def test_response_copies_each_body_once() -> None:
     outcomes = [b'"%b"' % (b"x" * 100_000)] * 10
     tracemalloc.start()
     try:

@@ -117,7 +117,7 @@ async def test_failed_call_is_an_error_in_its_slot(
     assert response.json()["errors"] == 1
 
 
-async def test_no_answer_at_all_gets_502(async_client: AsyncClient, upstream: Upstream) -> None:
+async def test_only_failed_calls_get_502(async_client: AsyncClient, upstream: Upstream) -> None:
     async def fail(call: Call) -> None:
         await call.reply(b"{}", "400 Bad Request")
 

@@ -20,7 +20,7 @@ def test_response_has_security_headers(server: str) -> None:
     assert response.headers["X-Request-ID"]
 
 
-def test_too_long_a_body_gets_413(server: str) -> None:
+def test_oversized_body_gets_413(server: str) -> None:
     body = b"x" * (settings.MAX_BODY_BYTES + 1)
 
     response = httpx.post(f"{server}/healthz", content=body)

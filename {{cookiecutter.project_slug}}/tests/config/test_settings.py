@@ -1,4 +1,4 @@
-"""What the settings accept, refuse and derive."""
+"""The settings: accepted values, bad values and defaults."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def test_production_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert values["STORAGES"]["staticfiles"]["BACKEND"] == "onloop.static.StaticFilesStorage"
 
 
-def test_hsts_is_for_this_host_alone_by_default(
+def test_hsts_covers_only_this_host_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "example.com"}
@@ -60,7 +60,7 @@ def test_env_file_sets_what_the_environment_does_not(
     assert values["ALLOWED_HOSTS"] == ["from.environment"]
 
 
-def test_sqlite_queues_writers_and_blocks_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_readers_continue_while_writers_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true")
 
     options = values["DATABASES"]["default"]["OPTIONS"]
@@ -68,7 +68,7 @@ def test_sqlite_queues_writers_and_blocks_no_reader(monkeypatch: pytest.MonkeyPa
     assert options["transaction_mode"] == "IMMEDIATE"
 
 
-def test_database_url_names_another_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_url_selects_another_database(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgres://ada:secret@db.example:5433/shop?conn_max_age=600&atomic_requests=true"
 
     database = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", DATABASE_URL=url)["DATABASES"]
@@ -100,7 +100,7 @@ def test_log_format_is_console_in_development_and_json_in_production(
     assert settings(monkeypatch, **production)["LOG_FORMAT"] == "json"
 
 
-def test_mail_is_printed_in_development(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_email_is_printed_in_development(monkeypatch: pytest.MonkeyPatch) -> None:
     values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true")
 
     console = "django.core.mail.backends.console.EmailBackend"
@@ -119,7 +119,7 @@ def test_mail_is_printed_in_development(monkeypatch: pytest.MonkeyPatch) -> None
         ("smtp+ssl://mail.example", {"use_tls": False, "use_ssl": True}),
     ],
 )
-def test_mail_server_is_named_by_its_url(
+def test_email_url_selects_the_mail_server(
     monkeypatch: pytest.MonkeyPatch, url: str, expected: dict[str, object]
 ) -> None:
     production = {"SECRET_KEY": SECRET, "ALLOWED_HOSTS": "a", "DEBUG": "false"}
@@ -140,7 +140,7 @@ async def test_nothing_is_shared_without_redis() -> None:
 @pytest.mark.parametrize(
     "url", ["redis://:secret@cache.example/0", "rediss://cache.example", "unix:///run/redis.sock"]
 )
-def test_redis_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_redis_url_configures_cache_and_channel_layer(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", REDIS_URL=url)
 
     assert values["CACHES"]["default"]["LOCATION"] == url
@@ -217,7 +217,7 @@ def test_bad_pool_is_refused_in_one_sentence(
         ("EMAIL_URL", "http://ada:hunter2@example.com/"),
     ],
 )
-def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_message_hides_the_password(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidSetting) as refusal:
         settings(monkeypatch, **{"SECRET_KEY": SECRET, "DEBUG": "true", name: value})
 
@@ -233,7 +233,7 @@ def test_refusal_hides_the_password(name: str, value: str, monkeypatch: pytest.M
     ],
     ids=["check", "server"],
 )
-def test_bad_value_stops_the_start_with_one_sentence(command: list[str]) -> None:
+def test_bad_value_stops_startup_with_one_sentence(command: list[str]) -> None:
     environment = os.environ | {"PORT": "many"}
     environment.pop("DJANGO_SETTINGS_MODULE")
 

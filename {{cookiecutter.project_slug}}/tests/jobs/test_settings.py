@@ -1,4 +1,4 @@
-"""What the settings of the jobs accept, refuse and derive."""
+"""The settings of the jobs: accepted values, bad values and defaults."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from onloop.env import InvalidSetting
 from tests.load_settings import SECRET, settings
 
 
-def test_jobs_in_redis_ask_for_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rq_backend_requires_a_redis_url(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"SECRET_KEY": SECRET, "DEBUG": "true", "JOBS_BACKEND": "rq"}
 
     with pytest.raises(InvalidSetting, match=r"^REDIS_URL is '', but"):

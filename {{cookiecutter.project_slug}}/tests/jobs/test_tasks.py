@@ -1,4 +1,4 @@
-"""What the job that aggregates makes of the upstream's answers."""
+"""The job that aggregates: its results and errors."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ async def test_result_holds_all_responses(upstream: Upstream) -> None:
 
 
 @pytest.mark.parametrize("body", [b"1" * 5_000, b"[" * 900 + b"1" * 5_000 + b"]" * 900])
-async def test_answer_that_python_cannot_read_is_an_error_in_its_slot(
+async def test_response_beyond_pythons_json_is_an_error_in_its_slot(
     upstream: Upstream, body: bytes
 ) -> None:
     async def answer(call: Call) -> None:
@@ -51,7 +51,7 @@ async def test_body_larger_than_a_result_is_an_error_in_its_slot(
     assert result["responses"] == [{"task_id": 0, "error": error}, {"task_id": 1}]
 
 
-async def test_job_fails_if_every_call_does(upstream: Upstream) -> None:
+async def test_job_fails_if_every_call_fails(upstream: Upstream) -> None:
     async def fail(call: Call) -> None:
         await call.reply(b"{}", "400 Bad Request")
 

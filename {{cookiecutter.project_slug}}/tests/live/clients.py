@@ -1,4 +1,4 @@
-"""What clients read: events of a stream, messages of a WebSocket."""
+"""Clients: they read the events of a stream or the messages of a WebSocket."""
 
 import json
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 
 def parse(text: str) -> list[dict[str, Any]]:
-    """Return the events of a stream, with their data read as JSON."""
+    """Return the events of a stream, with their data parsed as JSON."""
     events = []
     for block in text.split("\n\n")[:-1]:
         fields: dict[str, Any] = dict(line.split(": ", 1) for line in block.split("\n"))
@@ -19,7 +19,7 @@ def parse(text: str) -> list[dict[str, Any]]:
 
 
 async def read(url: str, **headers: str) -> list[dict[str, Any]]:
-    """Return the events of a stream, when it has ended."""
+    """Return the events of a stream once it has ended."""
     async with httpx.AsyncClient(headers=headers) as client:
         return parse((await client.get(url)).text)
 

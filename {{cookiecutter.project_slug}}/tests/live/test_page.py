@@ -58,7 +58,7 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def test_page_needs_nothing_that_its_policy_forbids(client: Client) -> None:
+def test_page_complies_with_the_csp(client: Client) -> None:
     response = client.get("/")
 
     assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")

@@ -1,4 +1,4 @@
-"""Runs as server-sent events: one that the stream performs, and one that others have started."""
+"""Runs as server-sent events: started by the stream, or by someone else."""
 
 import httpx
 import pytest
@@ -121,7 +121,7 @@ async def test_started_run_is_followed_from_its_beginning(server: str, upstream:
     assert sent[1:] == messages
 
 
-async def test_reconnecting_misses_and_repeats_nothing(server: str, upstream: Upstream) -> None:
+async def test_reconnect_misses_and_repeats_nothing(server: str, upstream: Upstream) -> None:
     async with connected(server) as socket:
         run = await socket.start(3)
         await socket.receive_until("done")
@@ -149,7 +149,7 @@ async def test_followers_get_no_long_response(server: str, upstream: Upstream) -
     assert "response" not in shortened["data"]
 
 
-async def test_run_that_reports_nothing_any_more_is_lost(
+async def test_silent_run_is_lost(
     server: str, upstream: Upstream, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_runs, "MARGIN_SECONDS", 0.0)

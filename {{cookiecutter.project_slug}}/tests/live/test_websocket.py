@@ -25,7 +25,7 @@ async def test_run_is_reported(server: str, upstream: Upstream, hops: list[str])
     assert not hops
 
 
-async def test_fan_out_is_that_of_the_settings_by_default(
+async def test_fan_out_defaults_to_the_setting(
     server: str, upstream: Upstream, settings: Settings
 ) -> None:
     settings.AGGREGATOR_FAN_OUT = 2
@@ -140,7 +140,7 @@ async def test_others_follow_a_run_from_its_beginning(server: str, upstream: Ups
     assert (start["type"], start["run"], start["count"]) == ("start", run, 2)
 
 
-async def test_follower_that_cancels_ends_only_its_own_view(
+async def test_cancel_of_a_follower_ends_only_its_own_view(
     server: str, upstream: Upstream
 ) -> None:
     hanging = upstream.answer = Hanging(2)

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 @pytest.fixture(autouse=True)
 def _fan_out_of_ten_to_ourselves(settings: Settings) -> None:
-    """Let no setting of this project's own decide what the tests see."""
+    """Make the tests independent of the project's own settings."""
     settings.AGGREGATOR_FAN_OUT = 10
     settings.AGGREGATOR_UPSTREAM_URL = ""
     settings.AGGREGATOR_RATE_LIMIT = None

@@ -18,7 +18,7 @@ async def visit(request: HttpRequest) -> HttpResponse:
 
 
 async def aggregated_for_user(request: HttpRequest) -> HttpResponseBase:
-    """Read the session and the user, then ask the upstream."""
+    """Read the session and the user, then call the upstream."""
     user = await request.auser()
     response = await api_aggregated(request)
     response.headers["X-User"] = user.get_username()

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from onloop.testing import Call, serve_process, serve_upstream
 
-from tests.acceptance.clients import AGGREGATED, ask, closed_port
+from tests.acceptance.clients import AGGREGATED, closed_port, get
 from tests.acceptance.services.polling import eventually
 from tests.acceptance.upstreams import echo
 
@@ -37,8 +37,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
-@pytest.mark.timeout(180)  # As many requests as a busy machine has to take.
-async def test_requests_that_wait_for_the_upstream_leave_the_database_to_others(
+@pytest.mark.timeout(180)  # Many requests, perhaps on a busy machine.
+async def test_requests_that_wait_for_the_upstream_hold_no_connection(
     database_url: str,
 ) -> None:
     environment = {
@@ -91,8 +91,8 @@ async def test_aggregations_need_no_database() -> None:
     async with serve_upstream(echo) as upstream:
         environment = {"DATABASE_URL": url, "AGGREGATOR_UPSTREAM_URL": upstream.url}
         with serve_process(**environment) as (_, project):
-            assert (await ask(project + "/readyz")).status_code == 503
-            assert (await ask(project + AGGREGATED)).status_code == 200
+            assert (await get(project + "/readyz")).status_code == 503
+            assert (await get(project + AGGREGATED)).status_code == 200
 
 
 def log_in(environment: dict[str, str]) -> str:
@@ -108,7 +108,7 @@ def log_in(environment: dict[str, str]) -> str:
 
 
 async def connections(url: str) -> list[str]:
-    """Return the states of the others' connections to the database."""
+    """Return the states of all other connections to the database."""
     query = (
         "SELECT state FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -6,7 +6,7 @@ import pytest
 from onloop.testing import Answer, Call, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import AGGREGATED, ask, echoes
+from tests.acceptance.clients import AGGREGATED, echoes, get
 from tests.acceptance.upstreams import echo, task_id
 
 
@@ -107,7 +107,7 @@ MISBEHAVIOUR = [
 
 
 @pytest.mark.parametrize(("misbehave", "error_type"), MISBEHAVIOUR)
-async def test_one_call_that_fails_leaves_the_others(
+async def test_failed_call_leaves_the_others(
     server: str, settings: Settings, misbehave: Answer, error_type: str
 ) -> None:
     async def answer(call: Call) -> None:
@@ -117,7 +117,7 @@ async def test_one_call_that_fails_leaves_the_others(
     settings.AGGREGATOR_TIMEOUT = 1.0 if error_type == "timeout" else 30.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
     assert response.status_code == 200
     first, failed, last = response.json()["responses"]
     assert [first, last] == [{"task_id": 0}, {"task_id": 2}]
@@ -140,39 +140,39 @@ def assert_all_failed(response: httpx.Response, status: int, error_type: str, co
 
 
 @pytest.mark.parametrize(("misbehave", "error_type"), MISBEHAVIOUR)
-async def test_all_calls_fail(
+async def test_only_failed_calls_get_502(
     server: str, settings: Settings, misbehave: Answer, error_type: str
 ) -> None:
     settings.AGGREGATOR_FAN_OUT = 3
     settings.AGGREGATOR_TIMEOUT = 1.0 if error_type == "timeout" else 30.0
     async with serve_upstream(misbehave) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
     assert_all_failed(response, 502, error_type, 3)
 
 
-async def test_upstream_that_is_down(server: str, settings: Settings) -> None:
+async def test_upstream_that_is_down_gets_502(server: str, settings: Settings) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-    assert_all_failed(await ask(server + AGGREGATED), 502, "connect_error", 10)
+    assert_all_failed(await get(server + AGGREGATED), 502, "connect_error", 10)
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", f"{'a' * 64}.invalid"])
-async def test_upstream_without_an_address(server: str, settings: Settings, host: str) -> None:
+async def test_unknown_host_gets_502(server: str, settings: Settings, host: str) -> None:
     settings.AGGREGATOR_UPSTREAM_URL = f"http://{host}/?token=secret"
-    assert_all_failed(await ask(server + AGGREGATED), 502, "dns_error", 10)
+    assert_all_failed(await get(server + AGGREGATED), 502, "dns_error", 10)
 
 
-async def test_deadline_that_ends_all_calls(server: str, settings: Settings) -> None:
+async def test_deadline_that_ends_all_calls_gets_504(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_DEADLINE = 0.1
     async with serve_upstream(silent) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
         await upstream.all_closed.wait()
     assert_all_failed(response, 504, "deadline_exceeded", 10)
 
 
-async def test_deadline_that_ends_some_calls(server: str, settings: Settings) -> None:
+async def test_deadline_that_ends_some_calls_gets_200(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         await (echo if task_id(call) < 2 else silent)(call)
 
@@ -180,7 +180,7 @@ async def test_deadline_that_ends_some_calls(server: str, settings: Settings) ->
     settings.AGGREGATOR_DEADLINE = 1.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
     assert response.status_code == 200
     responses = response.json()["responses"]
     assert responses[:2] == echoes(2)
@@ -188,15 +188,13 @@ async def test_deadline_that_ends_some_calls(server: str, settings: Settings) ->
     assert response.json()["errors"] == 2
 
 
-async def test_some_calls_fail_and_the_deadline_ends_the_rest(
-    server: str, settings: Settings
-) -> None:
+async def test_deadline_after_a_failed_call_gets_502(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         await (broken if task_id(call) == 0 else silent)(call)
 
     settings.AGGREGATOR_DEADLINE = 1.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
     assert response.status_code == 502
     assert response.json()["errors"] == 10

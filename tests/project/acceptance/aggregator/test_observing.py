@@ -1,4 +1,4 @@
-"""What operators and browsers are told of an aggregation."""
+"""Observability of an aggregation: the log and Server-Timing."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from onloop.testing import Call, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import AGGREGATED, ask, closed_port
+from tests.acceptance.clients import AGGREGATED, closed_port, get
 from tests.acceptance.upstreams import echo
 
 
@@ -15,7 +15,7 @@ async def test_server_timing_has_the_total_and_the_slowest_call(
 ) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
 
     metrics = re.fullmatch(
         r'total;dur=(\d+\.\d), upstream;dur=(\d+\.\d);desc="slowest call"',
@@ -31,7 +31,7 @@ async def test_failed_calls_are_one_line_with_their_causes(
 ) -> None:
     settings.HTTP_RETRIES = 0
     settings.AGGREGATOR_UPSTREAM_URL = f"http://127.0.0.1:{closed_port()}/?token=secret"
-    await ask(f"{server}{AGGREGATED}?fan_out=3")
+    await get(f"{server}{AGGREGATED}?fan_out=3")
 
     (record,) = [record for record in caplog.records if record.name == "onloop.http.gather"]
     assert record.levelname == "WARNING"
@@ -43,7 +43,7 @@ async def test_failed_calls_are_one_line_with_their_causes(
     assert record.exc_info is None
 
 
-async def test_missed_deadline_is_told_too(
+async def test_missed_deadline_is_logged_too(
     server: str, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def hang(call: Call) -> None:
@@ -52,6 +52,6 @@ async def test_missed_deadline_is_told_too(
     async with serve_upstream(hang) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         settings.AGGREGATOR_DEADLINE = 0.01
-        await ask(f"{server}{AGGREGATED}?fan_out=2")
+        await get(f"{server}{AGGREGATED}?fan_out=2")
 
     assert "2 of 2 calls failed. 2 x deadline_exceeded: " in caplog.text

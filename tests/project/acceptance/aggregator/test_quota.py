@@ -1,4 +1,4 @@
-"""The bytes that the bodies of one aggregation may have in all."""
+"""The quota for the total bytes of one aggregation."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ import pytest
 from onloop.testing import Call, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import AGGREGATED, ask, circuits
+from tests.acceptance.clients import AGGREGATED, circuits, get
 from tests.acceptance.upstreams import echo, task_id
 
 BODY = b'"' + b"x" * 398 + b'"'
@@ -21,7 +21,7 @@ async def test_calls_beyond_the_quota_end_in_their_slots(server: str, settings: 
     settings.AGGREGATOR_FAN_OUT = 30
     async with serve_upstream(large) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
         assert len(upstream.calls) == 30
         assert circuits() == {upstream.url.rstrip("/"): "closed"}
     assert response.status_code == 200
@@ -34,7 +34,9 @@ async def test_calls_beyond_the_quota_end_in_their_slots(server: str, settings: 
 
 
 @pytest.mark.parametrize("wasted", ["too large", "cut off"])
-async def test_failed_calls_use_up_nothing(server: str, settings: Settings, wasted: str) -> None:
+async def test_failed_calls_do_not_use_the_quota(
+    server: str, settings: Settings, wasted: str
+) -> None:
     async def answer(call: Call) -> None:
         if task_id(call) == 9:
             await echo(call)
@@ -50,7 +52,7 @@ async def test_failed_calls_use_up_nothing(server: str, settings: Settings, wast
     settings.AGGREGATOR_CONCURRENCY = 1
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
     slots = response.json()["responses"]
     assert slots.pop() == {"task_id": 9}
     assert Counter(slot["error"]["type"] for slot in slots) == {"bad_response": 9}

@@ -1,4 +1,4 @@
-"""What the aggregator does about upstreams that fail, beyond saying so."""
+"""How the aggregator handles failing upstreams: retries, circuits, hedging."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from onloop.http import HTTPClientError
 from onloop.testing import Answer, Call, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import AGGREGATED, ask, circuits, echoes
+from tests.acceptance.clients import AGGREGATED, circuits, echoes, get
 from tests.acceptance.upstreams import echo, task_id
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -42,7 +42,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onloop.http.retry.sleep", sleep)
 
 
-async def test_seven_results_and_three_errors_and_then_ten_results(
+async def test_aggregation_recovers_from_three_failed_calls(
     server: str, settings: Settings
 ) -> None:
     misbehaviour: dict[int, Answer] = {}
@@ -52,14 +52,14 @@ async def test_seven_results_and_three_errors_and_then_ten_results(
 
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(10)
+        assert (await get(server + AGGREGATED)).json()["responses"] == echoes(10)
         misbehaviour.update({2: hang, 5: reset, 8: garbage})
         settings.AGGREGATOR_TIMEOUT = 2.0
-        first = await ask(server + AGGREGATED)
+        first = await get(server + AGGREGATED)
         misbehaviour.clear()
         settings.AGGREGATOR_TIMEOUT = 30.0
         calls = len(upstream.calls)
-        second = await ask(server + AGGREGATED)
+        second = await get(server + AGGREGATED)
         assert len(upstream.calls) == calls + 10
         assert upstream.open_connections <= 10
         assert upstream.in_flight == 0
@@ -81,7 +81,7 @@ async def test_seven_results_and_three_errors_and_then_ten_results(
 
 @pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("misbehave", [reset, busy])
-async def test_passing_failure_is_not_seen(
+async def test_transient_failure_is_hidden_by_a_retry(
     server: str, settings: Settings, misbehave: Answer
 ) -> None:
     asked: set[int] = set()
@@ -94,7 +94,7 @@ async def test_passing_failure_is_not_seen(
     settings.AGGREGATOR_FAN_OUT = 5
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
     assert response.json()["responses"] == echoes(5)
     assert "errors" not in response.json()
     assert len(upstream.calls) == 10
@@ -109,7 +109,7 @@ async def test_retry_after_beyond_the_deadline_is_not_waited_for(
     settings.AGGREGATOR_DEADLINE = 50.0
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
     assert response.status_code == 502
     assert len(upstream.calls) == 10
     assert response.json()["responses"][0]["error"] == {
@@ -119,7 +119,7 @@ async def test_retry_after_beyond_the_deadline_is_not_waited_for(
 
 
 @pytest.mark.usefixtures("no_pauses")
-async def test_dead_upstream_is_not_hammered_and_then_left_alone(
+async def test_dead_upstream_gets_few_retries_and_then_no_calls(
     server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
@@ -133,33 +133,33 @@ async def test_dead_upstream_is_not_hammered_and_then_left_alone(
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
 
         settings.AGGREGATOR_FAN_OUT = 100
-        failed = await ask(server + AGGREGATED)
+        failed = await get(server + AGGREGATED)
         calls = len(upstream.calls)
         assert 100 <= calls <= 120
         assert failed.status_code == 502
         assert error_types(failed.json()) == ["bad_response"] * 100
 
         settings.AGGREGATOR_FAN_OUT = 10
-        refused = await ask(server + AGGREGATED)
+        refused = await get(server + AGGREGATED)
         assert len(upstream.calls) == calls
         assert refused.status_code == 502
         assert error_types(refused.json()) == ["circuit_open"] * 10
 
         now = settings.HTTP_BREAKER_SECONDS
         behaviour = echo
-        probed = await ask(server + AGGREGATED)
+        probed = await get(server + AGGREGATED)
         assert len(upstream.calls) == calls + 1
         assert probed.status_code == 200
         assert sorted(error_types(probed.json())) == ["circuit_open"] * 9
 
-        assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(10)
+        assert (await get(server + AGGREGATED)).json()["responses"] == echoes(10)
 
 
 def error_types(answer: dict[str, list[dict[str, dict[str, str]]]]) -> list[str]:
     return [failed["error"]["type"] for failed in answer["responses"] if "error" in failed]
 
 
-async def test_client_that_leaves_ends_the_pauses(
+async def test_disconnect_ends_the_pauses(
     server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, ended = threading.Semaphore(0), threading.Semaphore(0)
@@ -174,7 +174,7 @@ async def test_client_that_leaves_ends_the_pauses(
     monkeypatch.setattr("onloop.http.retry.sleep", sleep)
     async with serve_upstream(busy) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        request = asyncio.create_task(ask(server + AGGREGATED))
+        request = asyncio.create_task(get(server + AGGREGATED))
         await asyncio.to_thread(acquire, begun, 10)
         request.cancel()
         await asyncio.to_thread(acquire, ended, 10)
@@ -210,14 +210,14 @@ async def test_hedged_call_answers_in_place_of_one_that_hangs(
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for _ in range(10):
-            assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(10)
+            assert (await get(server + AGGREGATED)).json()["responses"] == echoes(10)
         slow = iter(["first copy"])
-        assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(10)
+        assert (await get(server + AGGREGATED)).json()["responses"] == echoes(10)
         await left.wait()
 
 
 @pytest.mark.usefixtures("_half_a_second_each")
-async def test_client_that_leaves_ends_both_copies(server: str, settings: Settings) -> None:
+async def test_disconnect_ends_both_copies(server: str, settings: Settings) -> None:
     settings.HTTP_HEDGING = True
     slow = False
     hanging = 0
@@ -236,9 +236,9 @@ async def test_client_that_leaves_ends_both_copies(server: str, settings: Settin
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for _ in range(10):
-            await ask(server + AGGREGATED)
+            await get(server + AGGREGATED)
         slow = True
-        request = asyncio.create_task(ask(server + AGGREGATED))
+        request = asyncio.create_task(get(server + AGGREGATED))
         await both.wait()
         request.cancel()
         await upstream.all_closed.wait()

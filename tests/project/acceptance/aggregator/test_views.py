@@ -15,7 +15,7 @@ from onloop.authentication import authenticated
 from onloop.testing import Call, barrier, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import AGGREGATED, ask, echoes
+from tests.acceptance.clients import AGGREGATED, echoes, get
 from tests.acceptance.upstreams import echo, task_id
 
 User = get_user_model()
@@ -26,9 +26,11 @@ User = get_user_model()
 @pytest.mark.parametrize(
     ("query", "expected"), [("?task_id=07", "07"), ("?task_id=", ""), ("", None)]
 )
-async def test_sync_api(server: str, settings: Settings, query: str, expected: str | None) -> None:
+async def test_sync_api_returns_the_task_id(
+    server: str, settings: Settings, query: str, expected: str | None
+) -> None:
     settings.SYNC_API_DELAY = 0
-    response = await ask(f"{server}/sync/api/{query}")
+    response = await get(f"{server}/sync/api/{query}")
     assert response.status_code == 200
     assert response.json() == {"message": "Hello World!", "task_id": expected}
 
@@ -45,7 +47,7 @@ def test_sync_api_sleeps(
 
 @pytest.mark.parametrize("path", ["/sync/api/", AGGREGATED])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-async def test_only_get_and_head(async_client: AsyncClient, path: str, method: str) -> None:
+async def test_other_methods_get_405(async_client: AsyncClient, path: str, method: str) -> None:
     response = await async_client.generic(method, path)
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, HEAD"
@@ -56,7 +58,7 @@ async def test_only_get_and_head(async_client: AsyncClient, path: str, method: s
 
 async def test_default_upstream_is_our_own_sync_api(server: str, settings: Settings) -> None:
     settings.SYNC_API_DELAY = 0
-    response = await ask(server + AGGREGATED)
+    response = await get(server + AGGREGATED)
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
     answer = response.json()
@@ -68,12 +70,10 @@ async def test_default_upstream_is_our_own_sync_api(server: str, settings: Setti
 
 
 @pytest.mark.parametrize("count", [1, 25])
-async def test_query_chooses_the_number_of_calls(
-    server: str, settings: Settings, count: int
-) -> None:
+async def test_query_sets_the_number_of_calls(server: str, settings: Settings, count: int) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(f"{server}{AGGREGATED}?fan_out={count}")).json()
+        answer = (await get(f"{server}{AGGREGATED}?fan_out={count}")).json()
     assert answer["responses"] == echoes(count)
 
 
@@ -88,7 +88,7 @@ async def test_bad_number_of_calls_is_refused_in_one_sentence(
     assert response.json() == {"error": {"type": "bad_request", "message": message}}
 
 
-async def test_number_of_calls_is_bounded_by_the_settings(
+async def test_number_of_calls_is_limited_by_the_settings(
     async_client: AsyncClient, settings: Settings
 ) -> None:
     settings.AGGREGATOR_MAX_FAN_OUT = 10
@@ -99,24 +99,22 @@ async def test_number_of_calls_is_bounded_by_the_settings(
     )
 
 
-async def test_all_calls_are_in_flight_at_once_and_answered_in_order(
-    server: str, settings: Settings
-) -> None:
+async def test_calls_are_concurrent_and_answered_in_order(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_FAN_OUT = 50
     async with serve_upstream(barrier(50, echo)) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        answer = (await ask(server + AGGREGATED)).json()
+        answer = (await get(server + AGGREGATED)).json()
     assert upstream.most_in_flight == 50
     assert answer["responses"] == echoes(50)
     assert {call.target.split("&")[0] for call in upstream.calls} == {"/?token=secret"}
 
 
-async def test_calls_in_flight_are_bounded(server: str, settings: Settings) -> None:
+async def test_concurrent_calls_are_bounded(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_FAN_OUT = 20
     settings.AGGREGATOR_CONCURRENCY = 4
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(server + AGGREGATED)).json()
+        answer = (await get(server + AGGREGATED)).json()
     assert upstream.most_in_flight <= 4
     assert upstream.connections <= 4
     assert answer["responses"] == echoes(20)
@@ -128,7 +126,7 @@ async def test_a_thousand_calls_are_all_answered(server: str, settings: Settings
     settings.AGGREGATOR_DEADLINE = settings.AGGREGATOR_TIMEOUT = 300.0
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        answer = (await ask(server + AGGREGATED)).json()
+        answer = (await get(server + AGGREGATED)).json()
     assert answer["responses"] == echoes(1000)
     assert "errors" not in answer
 
@@ -138,7 +136,7 @@ async def test_connections_are_kept_between_requests(server: str, settings: Sett
     async with serve_upstream(barrier(5, echo)) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for _ in range(4):
-            assert (await ask(server + AGGREGATED)).json()["responses"] == echoes(5)
+            assert (await get(server + AGGREGATED)).json()["responses"] == echoes(5)
     assert len(upstream.calls) == 20
     assert upstream.connections == 5
 
@@ -153,13 +151,13 @@ async def test_no_database_connection_is_opened(server: str, settings: Settings)
     try:
         async with serve_upstream(echo) as upstream:
             settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-            assert (await ask(server + AGGREGATED)).status_code == 200
+            assert (await get(server + AGGREGATED)).status_code == 200
     finally:
         connection_created.disconnect(count)
     assert not opened
 
 
-async def test_client_that_leaves_ends_the_calls(server: str, settings: Settings) -> None:
+async def test_disconnect_ends_the_calls(server: str, settings: Settings) -> None:
     all_in = asyncio.Event()
 
     async def hang(call: Call) -> None:
@@ -169,7 +167,7 @@ async def test_client_that_leaves_ends_the_calls(server: str, settings: Settings
 
     async with serve_upstream(hang) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        request = asyncio.create_task(ask(server + AGGREGATED))
+        request = asyncio.create_task(get(server + AGGREGATED))
         await all_in.wait()
         request.cancel()
         await upstream.all_closed.wait()
@@ -185,23 +183,23 @@ async def test_bodies_are_passed_on_unchanged(server: str, settings: Settings) -
     settings.AGGREGATOR_FAN_OUT = len(bodies)
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(server + AGGREGATED)
+        response = await get(server + AGGREGATED)
     assert response.status_code == 200
     assert response.content.startswith(b'{"responses": [%b], ' % b", ".join(bodies))
 
 
-async def test_client_that_asks_too_often_is_refused(server: str, settings: Settings) -> None:
+async def test_requests_beyond_the_rate_limit_get_429(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_RATE_LIMIT = (2, 3600)
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        responses = [await ask(server + AGGREGATED) for _ in range(3)]
+        responses = [await get(server + AGGREGATED) for _ in range(3)]
     assert [response.status_code for response in responses] == [200, 200, 429]
     assert responses[2].json()["error"]["type"] == "rate_limited"
     assert len(upstream.calls) == 20
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_aggregations_may_be_for_users_only(settings: Settings) -> None:
+async def test_aggregations_can_require_a_login(settings: Settings) -> None:
     urlconf = ModuleType("urlconf")
     urlconf.urlpatterns = [  # type: ignore[attr-defined]
         path("", authenticated(views.api_aggregated))
@@ -220,7 +218,7 @@ async def test_aggregations_may_be_for_users_only(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("transport")
-async def test_async_test_client(settings: Settings) -> None:
+async def test_async_test_client_gets_every_response(settings: Settings) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for _ in range(2):
@@ -230,8 +228,8 @@ async def test_async_test_client(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("transport")
-async def test_a_loop_for_each_request(settings: Settings) -> None:
-    """As under WSGI and in the sync test client: the view runs in a loop that ends with it."""
+async def test_each_request_may_have_its_own_loop(settings: Settings) -> None:
+    """As under WSGI and in the sync test client: the event loop ends with the view."""
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for _ in range(2):

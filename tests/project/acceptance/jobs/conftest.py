@@ -14,7 +14,7 @@ from tests.acceptance.jobs import tasks
 
 @pytest.fixture(autouse=True)
 def _quick_jobs(settings: Settings) -> Iterator[None]:
-    """Let no setting of this project's own decide what the tests see, and wait for little."""
+    """Make the tests independent of the project's own settings, and keep waits short."""
     settings.JOBS_CONCURRENCY = 20
     settings.JOBS_ATTEMPTS = 3
     settings.JOBS_RETRY_SECONDS = 0.001
@@ -40,7 +40,7 @@ async def run_worker() -> AsyncIterator[None]:
 
 @contextmanager
 def database_down() -> Iterator[None]:
-    """Let no new connection to the database open; those that the test has go on."""
+    """Refuse new database connections; those of the test keep working."""
     config = connections["default"].settings_dict
     name = config["NAME"]
     config["NAME"] = "/no-such-folder/db.sqlite3"

@@ -1,4 +1,4 @@
-"""Jobs that tests look into, and one that ends the process it runs in."""
+"""Jobs that tests inspect, and one that kills its process."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ thread_gate = threading.Event()
 
 
 def forget() -> None:
-    """Begin again; a thread that a test has left behind goes on."""
+    """Start afresh; a thread left over from another test continues."""
     global thread_gate
     thread_gate.set()
     thread_gate = threading.Event()

@@ -22,7 +22,7 @@ from onloop.testing import Call, serve_process, serve_upstream
 
 from tests.acceptance.services.polling import until
 
-pytestmark = pytest.mark.timeout(240)  # They start many processes, on a busy machine maybe.
+pytestmark = pytest.mark.timeout(240)  # They start many processes, perhaps on a busy machine.
 
 SLOTS = 10
 QUICK = {
@@ -30,7 +30,7 @@ QUICK = {
     "JOBS_CONCURRENCY": str(SLOTS),
     "JOBS_RETRY_SECONDS": "0.01",
     "JOBS_POLL_SECONDS": "0.05",
-    "JOBS_LEASE_SECONDS": "6",  # More than a busy machine keeps a living process waiting.
+    "JOBS_LEASE_SECONDS": "6",  # Longer than a busy machine delays a live process.
 }
 
 
@@ -56,7 +56,7 @@ def dedicated_worker(**environment: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def web_process(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Serve the project and read what it logs, lest it waits for a reader."""
+    """Serve the project and read its log, so that the pipe never fills up."""
     with serve_process(**QUICK | environment) as (server, url):
         assert server.stderr
         threading.Thread(target=server.stderr.read, daemon=True).start()
@@ -87,7 +87,7 @@ def jobs_in(database_url: str) -> list[tuple[str, list[str]]]:
 
 
 async def enqueue(client: httpx.AsyncClient, url: str, count: int = 1) -> list[str]:
-    """Enqueue aggregations of one call each; return where they are."""
+    """Enqueue aggregations of one call each; return their URLs."""
     slots = asyncio.Semaphore(SLOTS)
 
     async def post() -> str:
@@ -109,10 +109,10 @@ async def finished(client: httpx.AsyncClient, url: str) -> Any:
 async def test_jobs_run_once_on_two_processes_while_one_is_killed(
     database: tuple[str, int],
 ) -> None:
-    """Only jobs that the killed process had begun are begun again, and each job ends once.
+    """Only jobs that the killed process had started are started again, and each job ends once.
 
-    The victim is answered as often as the test wants, and then never again, so that it is killed
-    with a job in each of its slots and every other one written down. The survivor waits for that.
+    The upstream answers the victim a number of times and then never again, so it is killed with a
+    job in each of its slots and all its other jobs recorded. The survivor waits for that.
     """
     database_url, count = database
     before = count // 5
@@ -159,8 +159,8 @@ async def test_jobs_run_once_on_two_processes_while_one_is_killed(
     assert calls == {"/victim": before + SLOTS, "/survivor": count - before}
 
 
-async def test_stopping_server_ends_jobs_or_gives_them_to_another_worker(sqlite_url: str) -> None:
-    """The other is a process that serves no requests; its work is seen from one that does."""
+async def test_stopping_server_finishes_or_requeues_its_jobs(sqlite_url: str) -> None:
+    """The other worker serves no requests; its jobs are looked up through a process that does."""
     manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
     arrived: asyncio.Queue[Call] = asyncio.Queue()
 
@@ -195,7 +195,7 @@ async def test_stopping_server_ends_jobs_or_gives_them_to_another_worker(sqlite_
 
 
 def test_job_that_kills_each_process_is_kept_as_failed(sqlite_url: str) -> None:
-    """Two workers are killed by it; the third writes down that no attempt is left."""
+    """It kills two workers; the third records that no attempt is left."""
     manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
     enqueue = "from tests.acceptance.jobs.tasks import kill_the_process as job; job.enqueue()"
     manage("shell", "--no-imports", "-c", enqueue, DATABASE_URL=sqlite_url)

@@ -22,7 +22,7 @@ def _jobs_in_a_redis_that_is_down(settings: Settings, tmp_path: object) -> None:
         ("get", "/jobs/7d1c3f6e-5f4f-4d53-9a0a-6e9a3f8f6d4c/events/"),
     ],
 )
-async def test_jobs_are_unavailable(method: str, path: str) -> None:
+async def test_jobs_are_unavailable_while_redis_is_down(method: str, path: str) -> None:
     response = await getattr(AsyncClient(), method)(path)
 
     assert response.status_code == 503

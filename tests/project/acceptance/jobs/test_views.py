@@ -44,7 +44,7 @@ async def test_aggregations_count_against_the_rate_limit(settings: Settings) -> 
     assert statuses == [202, 429]
 
 
-async def test_number_of_calls_is_bounded_by_the_settings(settings: Settings) -> None:
+async def test_number_of_calls_is_limited_by_the_settings(settings: Settings) -> None:
     settings.AGGREGATOR_MAX_FAN_OUT = 10
 
     response = await AsyncClient().post("/jobs/aggregate/?fan_out=11")
@@ -55,7 +55,7 @@ async def test_number_of_calls_is_bounded_by_the_settings(settings: Settings) ->
     )
 
 
-async def test_jobs_may_be_for_users_only(settings: Settings) -> None:
+async def test_jobs_can_require_a_login(settings: Settings) -> None:
     urlconf = ModuleType("urlconf")
     urlconf.urlpatterns = [  # type: ignore[attr-defined]
         path("enqueue/", authenticated(enqueue_aggregation)),
@@ -147,7 +147,7 @@ async def test_bad_request_is_refused(method: str, path: str, status: int) -> No
         assert path.split("/")[2] in response.json()["error"]["message"]
 
 
-async def test_jobs_beyond_the_bound_of_the_queue_are_refused(settings: Settings) -> None:
+async def test_jobs_beyond_the_queue_limit_get_503(settings: Settings) -> None:
     settings.JOBS_MAX_QUEUED = 2
     client = AsyncClient()
 

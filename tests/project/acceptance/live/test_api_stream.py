@@ -14,15 +14,15 @@ from tests.acceptance.upstreams import Hanging, HeldBack, echo, task_id
 STREAM = "/async/api_stream/"
 
 
-async def ask(url: str, **headers: str) -> httpx.Response:
+async def get(url: str, **headers: str) -> httpx.Response:
     async with httpx.AsyncClient(timeout=60, headers=headers, verify=TLS) as client:
         return await client.get(url)
 
 
-async def test_events_of_a_run(server: str, settings: Settings) -> None:
+async def test_run_is_sent_as_events(server: str, settings: Settings) -> None:
     async with serve_upstream(barrier(3, echo)) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{server}{STREAM}?fan_out=3")
+        response = await get(f"{server}{STREAM}?fan_out=3")
 
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream"
@@ -45,7 +45,7 @@ async def test_events_of_a_run(server: str, settings: Settings) -> None:
     assert summary["elapsed"] + 0.001 >= summary["slowest"]
 
 
-async def test_each_result_is_sent_when_it_arrives(server: str, settings: Settings) -> None:
+async def test_result_is_sent_when_it_arrives(server: str, settings: Settings) -> None:
     held_back = HeldBack(3)
     async with serve_upstream(held_back) as upstream, httpx.AsyncClient(timeout=60) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
@@ -69,7 +69,7 @@ async def test_failed_call_is_a_result_with_a_typed_error(server: str, settings:
     settings.AGGREGATOR_FAN_OUT = 3
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
-        response = await ask(server + STREAM)
+        response = await get(server + STREAM)
 
     _, *results, done = parse(response.text)
     (failed,) = [result["data"] for result in results if not result["data"]["ok"]]
@@ -86,17 +86,17 @@ async def test_answer_of_several_lines_stays_json(server: str, settings: Setting
 
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{server}{STREAM}?fan_out=1")
+        response = await get(f"{server}{STREAM}?fan_out=1")
 
     _, result, _ = parse(response.text)
     assert result["data"]["response"] == {"a": 1}
 
 
-async def test_calls_that_wait_their_turn(server: str, settings: Settings) -> None:
+async def test_calls_beyond_the_concurrency_wait(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_CONCURRENCY = 1
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{server}{STREAM}?fan_out=5")
+        response = await get(f"{server}{STREAM}?fan_out=5")
 
     start, *results, _ = parse(response.text)
     assert start["data"] == {"count": 5, "concurrency": 1}
@@ -107,15 +107,17 @@ async def test_calls_that_wait_their_turn(server: str, settings: Settings) -> No
 
 
 async def test_finished_run_is_not_repeated(server: str) -> None:
-    response = await ask(server + STREAM, **{"Last-Event-ID": "done"})
+    response = await get(server + STREAM, **{"Last-Event-ID": "done"})
     assert (response.status_code, response.content) == (204, b"")
 
 
 @pytest.mark.parametrize("seen", ["", "0", "7", "nonsense"])
-async def test_run_that_was_cut_off_begins_anew(server: str, settings: Settings, seen: str) -> None:
+async def test_run_that_was_cut_off_starts_again(
+    server: str, settings: Settings, seen: str
+) -> None:
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{server}{STREAM}?fan_out=2", **{"Last-Event-ID": seen})
+        response = await get(f"{server}{STREAM}?fan_out=2", **{"Last-Event-ID": seen})
     assert [event["event"] for event in parse(response.text)] == [
         "start",
         "result",
@@ -136,12 +138,12 @@ async def test_bad_number_of_calls_is_refused(
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE"])
-async def test_only_get(async_client: AsyncClient, method: str) -> None:
+async def test_other_methods_get_405(async_client: AsyncClient, method: str) -> None:
     response = await async_client.generic(method, STREAM)
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
-async def test_client_that_leaves_ends_the_calls(server: str, settings: Settings) -> None:
+async def test_disconnect_ends_the_calls(server: str, settings: Settings) -> None:
     hanging = Hanging(5)
     async with serve_upstream(hanging) as upstream, httpx.AsyncClient(timeout=60) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
@@ -160,23 +162,23 @@ async def test_page_and_stream_never_leave_the_event_loop(
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         for path in ("/", STREAM):
-            assert (await ask(server + path)).status_code == 200
+            assert (await get(server + path)).status_code == 200
     assert not hops
 
 
-async def test_streams_and_aggregations_are_limited_together(
+async def test_streams_and_aggregations_share_one_rate_limit(
     server: str, settings: Settings
 ) -> None:
     settings.AGGREGATOR_RATE_LIMIT = (2, 3600)
     async with serve_upstream(echo) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         paths = (STREAM, "/async/api_aggregated/", STREAM)
-        responses = [await ask(server + path) for path in paths]
+        responses = [await get(server + path) for path in paths]
     assert [response.status_code for response in responses] == [200, 200, 429]
     assert responses[2].headers["content-type"] == "application/json"
 
 
-async def test_delivered_bodies_count_in_the_quota(server: str, settings: Settings) -> None:
+async def test_delivered_bodies_count_against_the_quota(server: str, settings: Settings) -> None:
     async def answer(call: Call) -> None:
         await call.reply(b'"%b"' % (b"x" * 398))
 
@@ -184,7 +186,7 @@ async def test_delivered_bodies_count_in_the_quota(server: str, settings: Settin
     settings.AGGREGATOR_CONCURRENCY = 1
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        response = await ask(f"{server}{STREAM}?fan_out=5")
+        response = await get(f"{server}{STREAM}?fan_out=5")
     results = [event["data"] for event in parse(response.text) if event["event"] == "result"]
     assert [result["ok"] for result in results] == [True, True, False, False, False]
     assert results[2]["response"]["error"]["type"] == "quota_exceeded"

@@ -1,4 +1,4 @@
-"""Runs for users who are logged in, protected as docs/running.md says."""
+"""Runs for users who are logged in, protected as docs/running.md describes."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -20,7 +20,7 @@ from onloop.testing import serve_app, serve_upstream
 from pytest_django import Settings
 from websockets.exceptions import InvalidStatus
 
-from tests.acceptance.clients import parse, talk
+from tests.acceptance.clients import connected, parse
 from tests.acceptance.upstreams import echo
 
 User = get_user_model()
@@ -49,7 +49,7 @@ async def test_anonymous_client_is_refused(url: str) -> None:
         for target in ("/stream/", "/runs/0123456789abcdef/"):
             assert (await client.get(target)).status_code == 401
     with pytest.raises(InvalidStatus):
-        async with talk(url):
+        async with connected(url):
             pass
 
 
@@ -61,11 +61,11 @@ async def test_user_starts_and_follows_runs(url: str, settings: Settings) -> Non
     async with (
         serve_upstream(echo) as upstream,
         httpx.AsyncClient(base_url=url, headers=cookie, timeout=60) as client,
-        talk(url, additional_headers=cookie) as socket,
+        connected(url, additional_headers=cookie) as socket,
     ):
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await socket.start(1)
-        await socket.hear_until("done")
+        await socket.receive_until("done")
         for target in ("/stream/?fan_out=1", f"/runs/{run}/"):
             events = parse((await client.get(target)).text)
             assert [event["event"] for event in events] == ["start", "result", "done"]

@@ -6,7 +6,7 @@ import signal
 import httpx
 from onloop.testing import serve_process, serve_upstream
 
-from tests.acceptance.clients import parse, talk
+from tests.acceptance.clients import connected, parse
 from tests.acceptance.upstreams import HeldBack
 
 COUNT = 4
@@ -28,15 +28,15 @@ async def test_run_of_one_process_reaches_the_clients_of_the_other(
             serve_process(*options, **shared) as (one, one_url),
             serve_process(*options, **shared) as (other, other_url),
         ):
-            async with talk(one_url) as starter, talk(other_url) as follower:
+            async with connected(one_url) as starter, connected(other_url) as follower:
                 run = await starter.start(COUNT)
-                await follower.say(type="follow", run=run)
-                assert (await follower.hear())["count"] == COUNT
+                await follower.send(type="follow", run=run)
+                assert (await follower.receive())["count"] == COUNT
 
                 # A stream of one process breaks off half-way; it goes on in the other.
                 held_back.let_go[0].set()
                 held_back.let_go[1].set()
-                followed = [await follower.hear(), await follower.hear()]
+                followed = [await follower.receive(), await follower.receive()]
                 url = f"/async/runs/{run}/"
                 async with browser.stream("GET", one_url + url) as response:
                     text = ""
@@ -46,15 +46,15 @@ async def test_run_of_one_process_reaches_the_clients_of_the_other(
                             break
                 seen = parse(text)
                 held_back.let_go[2].set()
-                followed.append(await follower.hear())
+                followed.append(await follower.receive())
                 last_seen = {"Last-Event-ID": seen[-1]["id"]}
                 async with browser.stream("GET", other_url + url, headers=last_seen) as response:
                     assert response.status_code == 200
                     held_back.let_go[3].set()
                     seen += parse("".join([part async for part in response.aiter_text()]))
 
-                reports = await starter.hear_until("done")
-                assert followed + await follower.hear_until("done") == reports
+                reports = await starter.receive_until("done")
+                assert followed + await follower.receive_until("done") == reports
                 assert [{"type": e["event"], "run": run} | e["data"] for e in seen[1:]] == reports
 
                 response = await browser.get(other_url + url, headers={"Last-Event-ID": "done"})

@@ -13,7 +13,7 @@ from onloop.events import hubs
 from onloop.testing import serve_app, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import parse, talk
+from tests.acceptance.clients import connected, parse
 from tests.acceptance.services.own_redis import RedisServer
 from tests.acceptance.services.polling import eventually
 from tests.acceptance.upstreams import HeldBack, echo
@@ -41,7 +41,7 @@ def url(
 
 
 def outages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What the project has warned of, each time without a traceback."""
+    """The project's warnings, all without a traceback."""
     records = [record for record in caplog.records if record.name.startswith(("live", "onloop"))]
     assert not [record for record in caplog.records if record.exc_info]
     return [record.getMessage() for record in records if record.levelno >= logging.WARNING]
@@ -58,11 +58,11 @@ async def test_runs_are_unavailable_while_redis_is_down(
     async with (
         serve_upstream(echo) as upstream,
         httpx.AsyncClient(base_url=url, timeout=60) as client,
-        talk(url) as socket,
+        connected(url) as socket,
     ):
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await socket.start(1)
-        await socket.hear_until("done")
+        await socket.receive_until("done")
         assert (await client.get(f"/async/runs/{run}/")).status_code == 200
 
         (own_redis.stop if how == "down" else own_redis.be_silent)()
@@ -71,13 +71,13 @@ async def test_runs_are_unavailable_while_redis_is_down(
         assert response.headers["Retry-After"] == "5"
         assert response.json() == {"error": UNAVAILABLE}
         for message in ({"type": "start", "fan_out": 1}, {"type": "follow", "run": run}):
-            assert await socket.ask(json.dumps(message)) == UNAVAILABLE
+            assert await socket.error_for(json.dumps(message)) == UNAVAILABLE
         assert len(upstream.calls) == 1
         assert all(line.startswith("Redis is down: ") for line in outages(caplog))
 
         (own_redis.start if how == "down" else own_redis.speak)()
         await socket.start(1)
-        await socket.hear_until("done")
+        await socket.receive_until("done")
 
 
 async def test_run_survives_redis_going_down_and_is_lost_to_followers(
@@ -91,7 +91,7 @@ async def test_run_survives_redis_going_down_and_is_lost_to_followers(
     async with (
         serve_upstream(held_back) as upstream,
         httpx.AsyncClient(base_url=url, timeout=60) as client,
-        talk(url) as socket,
+        connected(url) as socket,
     ):
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await socket.start(2)
@@ -108,7 +108,7 @@ async def test_run_survives_redis_going_down_and_is_lost_to_followers(
             await eventually(noticed)
             for answer in held_back.let_go:
                 answer.set()
-            assert (await socket.hear_until("done"))[-1]["ok"] == 2
+            assert (await socket.receive_until("done"))[-1]["ok"] == 2
             (lost,) = parse("".join([part async for part in text]))
 
     assert (start["event"], lost["event"]) == ("start", "lost")
@@ -117,19 +117,19 @@ async def test_run_survives_redis_going_down_and_is_lost_to_followers(
     assert unpublished.startswith(f"Publishing to run.{run} has stopped: ")
 
 
-async def test_followers_go_on_when_redis_is_back(
+async def test_followers_resume_when_redis_is_back(
     url: str, own_redis: RedisServer, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     held_back = HeldBack(1)
     async with (
         serve_upstream(held_back) as upstream,
-        talk(url) as socket,
-        talk(url) as follower,
+        connected(url) as socket,
+        connected(url) as follower,
     ):
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await socket.start(1)
-        await follower.say(type="follow", run=run)
-        assert (await follower.hear())["type"] == "start"
+        await follower.send(type="follow", run=run)
+        assert (await follower.receive())["type"] == "start"
         own_redis.be_silent()
 
         async def noticed() -> bool:
@@ -138,5 +138,5 @@ async def test_followers_go_on_when_redis_is_back(
         await eventually(noticed)
         own_redis.speak()
         held_back.let_go[0].set()
-        assert await follower.hear_until("done") == await socket.hear_until("done")
+        assert await follower.receive_until("done") == await socket.receive_until("done")
     assert len(outages(caplog)) == 1

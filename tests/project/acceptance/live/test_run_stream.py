@@ -12,7 +12,7 @@ from onloop.events.hubs import Publisher
 from onloop.testing import Call, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import parse, talk
+from tests.acceptance.clients import connected, parse
 from tests.acceptance.upstreams import Hanging, HeldBack, echo
 
 
@@ -20,16 +20,16 @@ def path(run: str) -> str:
     return f"/async/runs/{run}/"
 
 
-async def ask(url: str, **headers: str) -> httpx.Response:
+async def get(url: str, **headers: str) -> httpx.Response:
     async with httpx.AsyncClient(timeout=60, headers=headers) as client:
         return await client.get(url)
 
 
-async def test_live_run_from_its_beginning(
+async def test_live_run_is_followed_from_its_beginning(
     server: str, settings: Settings, hops: list[str]
 ) -> None:
     held_back = HeldBack(2)
-    async with serve_upstream(held_back) as upstream, talk(server) as client:
+    async with serve_upstream(held_back) as upstream, connected(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(2)
         async with (
@@ -42,7 +42,7 @@ async def test_live_run_from_its_beginning(
             events += parse(await anext(text))
             held_back.let_go[0].set()
             events += parse("".join([part async for part in text]))
-        reports = await client.hear_until("done")
+        reports = await client.receive_until("done")
 
     assert response.headers["content-type"] == "text/event-stream"
     assert [event["event"] for event in events] == ["start", "result", "result", "done"]
@@ -52,36 +52,34 @@ async def test_live_run_from_its_beginning(
     assert not hops
 
 
-async def test_reconnecting_misses_nothing_and_repeats_nothing(
-    server: str, settings: Settings
-) -> None:
-    async with serve_upstream(echo) as upstream, talk(server) as client:
+async def test_reconnect_misses_and_repeats_nothing(server: str, settings: Settings) -> None:
+    async with serve_upstream(echo) as upstream, connected(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(3)
-        await client.hear_until("done")
-    events = parse((await ask(server + path(run))).text)
+        await client.receive_until("done")
+    events = parse((await get(server + path(run))).text)
     for seen, event in enumerate(events[:-1], start=1):
-        response = await ask(server + path(run), **{"Last-Event-ID": event["id"]})
+        response = await get(server + path(run), **{"Last-Event-ID": event["id"]})
         assert parse(response.text) == events[seen:]
-    response = await ask(server + path(run), **{"Last-Event-ID": "nonsense"})
+    response = await get(server + path(run), **{"Last-Event-ID": "nonsense"})
     assert parse(response.text) == events
 
 
 async def test_finished_stream_answers_204_on_reconnect(server: str) -> None:
-    response = await ask(server + path("0123456789abcdef"), **{"Last-Event-ID": "done"})
+    response = await get(server + path("0123456789abcdef"), **{"Last-Event-ID": "done"})
     assert (response.status_code, response.content) == (204, b"")
 
 
 @pytest.mark.parametrize("run", ["0123456789abcdef", "x", "é"])
-async def test_unknown_run_is_not_found(server: str, run: str) -> None:
-    response = await ask(server + path(run))
+async def test_unknown_run_gets_404(server: str, run: str) -> None:
+    response = await get(server + path(run))
     assert response.status_code == 404
     error = response.json()["error"]
     assert error["type"] == "unknown_run"
     assert error["message"].endswith(", or it ended long ago.")
 
 
-async def test_only_get(async_client: AsyncClient) -> None:
+async def test_other_methods_get_405(async_client: AsyncClient) -> None:
     response = await async_client.post(path("0123456789abcdef"))
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
@@ -90,10 +88,10 @@ async def test_cancelled_run_ends_the_stream(server: str, settings: Settings) ->
     hanging = Hanging(2)
     async with serve_upstream(hanging) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        async with talk(server) as client:
+        async with connected(server) as client:
             run = await client.start(2)
             await hanging.all_in.wait()
-        start, end = parse((await ask(server + path(run))).text)
+        start, end = parse((await get(server + path(run))).text)
     assert start["event"] == "start"
     assert (end["event"], end["id"]) == ("cancelled", "done")
     assert end["data"] == {"message": "The run was cancelled."}
@@ -118,11 +116,11 @@ async def test_followers_get_no_long_response(server: str, settings: Settings) -
     async def answer(call: Call) -> None:
         await call.reply(b'"%b"' % (b"x" * shared_runs.MAX_DATA))
 
-    async with serve_upstream(answer) as upstream, talk(server) as client:
+    async with serve_upstream(answer) as upstream, connected(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(1)
-        result, done = await client.hear_until("done")
-    _, spared, told_done = parse((await ask(server + path(run))).text)
+        result, done = await client.receive_until("done")
+    _, spared, told_done = parse((await get(server + path(run))).text)
     assert len(result["response"]) == shared_runs.MAX_DATA
     assert "response" not in spared["data"]
     assert (spared["data"]["index"], spared["data"]["ok"]) == (0, True)
@@ -130,6 +128,6 @@ async def test_followers_get_no_long_response(server: str, settings: Settings) -
 
 
 @pytest.mark.parametrize("response", ['[{"a": 1, "response": 2}]', "1" * 5_000])
-def test_response_is_left_out_unread(response: str) -> None:
+def test_response_is_removed_without_parsing(response: str) -> None:
     result = Event("result", f'{{"index": 0, "ok": true, "response": {response}}}')
     assert without_response(result).data == '{"index": 0, "ok": true}'

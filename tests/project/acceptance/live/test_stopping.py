@@ -1,4 +1,4 @@
-"""What SIGTERM does to a server with its hands full."""
+"""SIGTERM on a busy server."""
 
 import asyncio
 import json
@@ -22,9 +22,9 @@ CUT_OFF = 'event: start\nid: 0\ndata: {"count": 2, "concurrency": 2}\n\nretry: 2
 
 
 class Upstream:
-    """Holds each call for task 0 until they are released, and each one for task 1 until it ends.
+    """Holds calls for task 0 until they are released, and calls for task 1 until they end.
 
-    Aggregations ask for task 0 alone, runs that the stop is to cut off for both.
+    Aggregations call only task 0; runs that the stop should cut off call both.
     """
 
     def __init__(self, cut_off: int, finished: int) -> None:
@@ -46,7 +46,7 @@ class Upstream:
             self.all_ended.set()
 
 
-async def test_stop_finishes_answers_and_ends_streams_and_sockets() -> None:
+async def test_stop_finishes_responses_and_ends_streams_and_sockets() -> None:
     held = Upstream(cut_off=STREAMS + BUSY_SOCKETS, finished=AGGREGATIONS)
     limits = httpx.Limits(max_connections=None)
     async with (
@@ -58,11 +58,11 @@ async def test_stop_finishes_answers_and_ends_streams_and_sockets() -> None:
         environment = PATIENT_CALLS | {"AGGREGATOR_UPSTREAM_URL": upstream.url}
         with serve_process(*PATIENT, **environment) as (server, url):
 
-            def ask(path: str) -> asyncio.Task[httpx.Response]:
+            def get(path: str) -> asyncio.Task[httpx.Response]:
                 return asking.create_task(client.get(url + path))
 
-            streams = [ask("/async/api_stream/?fan_out=2") for _ in range(STREAMS)]
-            answers = [ask("/async/api_aggregated/?fan_out=1") for _ in range(AGGREGATIONS)]
+            streams = [get("/async/api_stream/?fan_out=2") for _ in range(STREAMS)]
+            answers = [get("/async/api_aggregated/?fan_out=1") for _ in range(AGGREGATIONS)]
             address = url.replace("http", "ws") + "/ws/aggregate/"
             sockets = [
                 await leaving.enter_async_context(connect(address, origin=Origin(url)))
