@@ -47,7 +47,9 @@ def _built(outcomes: Sequence[Outcome]) -> tuple[list[object], list[HTTPClientEr
             value = json.loads(outcome_json(task_id, outcome))
         except (ValueError, RecursionError):
             # Valid JSON, but beyond the limits of Python's json.
-            outcome = BadResponseError("The response is nested too deeply or has too long a number.")
+            outcome = BadResponseError(
+                "The response is nested too deeply or has too long a number."
+            )
             value = json.loads(outcome_json(task_id, outcome))
         responses.append(value)
         if isinstance(outcome, HTTPClientError):

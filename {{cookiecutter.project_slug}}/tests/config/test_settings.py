@@ -140,7 +140,9 @@ async def test_nothing_is_shared_without_redis() -> None:
 @pytest.mark.parametrize(
     "url", ["redis://:secret@cache.example/0", "rediss://cache.example", "unix:///run/redis.sock"]
 )
-def test_redis_url_configures_cache_and_channel_layer(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_redis_url_configures_cache_and_channel_layer(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", REDIS_URL=url)
 
     assert values["CACHES"]["default"]["LOCATION"] == url
@@ -217,7 +219,9 @@ def test_bad_pool_is_refused_in_one_sentence(
         ("EMAIL_URL", "http://ada:hunter2@example.com/"),
     ],
 )
-def test_error_message_hides_the_password(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_message_hides_the_password(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InvalidSetting) as refusal:
         settings(monkeypatch, **{"SECRET_KEY": SECRET, "DEBUG": "true", name: value})
 

@@ -140,9 +140,7 @@ async def test_others_follow_a_run_from_its_beginning(server: str, upstream: Ups
     assert (start["type"], start["run"], start["count"]) == ("start", run, 2)
 
 
-async def test_cancel_of_a_follower_ends_only_its_own_view(
-    server: str, upstream: Upstream
-) -> None:
+async def test_cancel_of_a_follower_ends_only_its_own_view(server: str, upstream: Upstream) -> None:
     hanging = upstream.answer = Hanging(2)
 
     async with connected(server) as socket, connected(server) as follower:
