@@ -24,10 +24,11 @@ demo: .tools/installed ## Render a project and serve it (PROJECT_NAME=... FAN_OU
 test: .venv/installed lint ## Run all tests, or some: make test TESTS=tests/hooks
 	.venv/bin/pytest $(TESTS)
 
-lint: .venv/installed ## Lint and type-check hooks, tests, scripts and workflows, and check onloop's imports
+lint: .venv/installed ## Lint and type-check hooks, tests, scripts, workflows and onloop, and check its imports
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	cd packages/onloop && ../../.venv/bin/ruff check onloop/ && ../../.venv/bin/ruff format --check onloop/
 	cd packages/onloop && ../../.venv/bin/lint-imports --no-cache
 	.venv/bin/zizmor --offline --quiet .github "{{cookiecutter.project_slug}}/.github"
 
