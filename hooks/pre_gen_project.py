@@ -20,7 +20,7 @@ ANSWERS = r"""
 """.strip()
 
 PROJECT_PACKAGES = frozenset(
-    {"accounts", "aggregator", "config", "jobs", "live", "onloop", "tests"}
+    {"accounts", "aggregator", "config", "jobs", "live", "onloop", "tests", "upstream"}
 )
 DEPENDENCIES = frozenset(
     """

@@ -139,6 +139,7 @@ def test_image_holds_what_it_needs_and_nothing_else(image: Stage, tmp_path: Path
         "manage.py",
         "config",
         "onloop",
+        "upstream",
         "aggregator",
         "live",
         "jobs",

@@ -9,7 +9,7 @@ import pytest
 from tests.project.test_update import commit_all
 from tests.template import python, run
 
-APPS = [["jobs"], ["live"], ["aggregator", "jobs", "live"]]
+APPS = [["aggregator"], ["jobs"], ["live"], ["aggregator", "jobs", "live", "upstream"]]
 
 
 @pytest.fixture
@@ -34,8 +34,16 @@ def sources(project: Path) -> dict[str, str]:
     return {path.relative_to(project).as_posix(): path.read_text() for path in paths}
 
 
+def settings_of(project: Path, app: str) -> list[str]:
+    """Return the names of the environment variables in the app's section of the settings."""
+    sections = re.split(r"\n(?=# \d+\. )", (project / "config" / "settings.py").read_text())
+    own = [text for text in sections if text.partition("\n")[0].endswith(f" {app.title()}")]
+    return re.findall(r'env\.\w+\(\s*"(\w+)"', "".join(own))
+
+
 @pytest.mark.parametrize("apps", APPS, ids=" ".join)
 def test_rest_passes_its_checks_after_drop(project: Path, copy: Path, apps: list[str]) -> None:
+    dropped = [name for app in apps for name in settings_of(copy, app)]
     run(copy, "make", "drop", f"APP={' '.join(apps)}")
 
     left = run(
@@ -44,7 +52,7 @@ def test_rest_passes_its_checks_after_drop(project: Path, copy: Path, apps: list
     for name in left.splitlines():
         path = copy / name
         if path.exists() and not name.startswith("onloop/") and path.suffix not in {".lock", ".md"}:
-            assert not re.search(rf"\b({'|'.join(apps).upper()})_[A-Z]", path.read_text()), name
+            assert not [one for one in dropped if re.search(rf"\b{one}\b", path.read_text())], name
     assert not [app for app in apps if (copy / app).exists() or (copy / "tests" / app).exists()]
     run(copy, str(python(copy)), "-m", "ruff", "check")
     run(copy, str(python(copy)), "-m", "ruff", "format", "--check")
@@ -69,6 +77,7 @@ def drop_by_hand(project: Path, app: str) -> None:
     """Follow the README: two folders, the settings, a line of the URLs."""
     shutil.rmtree(project / app)
     shutil.rmtree(project / "tests" / app)
+    names = settings_of(project, app)
     settings = project / "config" / "settings.py"
     remove_line(settings, f'    "{app}",\n')
     text, *sections = re.split(r"\n\n\n(?=# \d+\. )", settings.read_text().rstrip())
@@ -77,7 +86,7 @@ def drop_by_hand(project: Path, app: str) -> None:
     remove_line(project / "config" / "urls.py", f'    path("", include("{app}.urls")),\n')
     for tests in (project / "tests").glob("*.py"):
         lines = tests.read_text().splitlines(keepends=True)
-        sets = (f'("{app.upper()}_', f"settings.{app.upper()}_")
+        sets = [one for name in names for one in (f'("{name}"', f"settings.{name} ")]
         tests.write_text("".join(line for line in lines if not any(part in line for part in sets)))
 
 
@@ -91,7 +100,7 @@ def remove_line(path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("apps", "sentence"),
     [
-        ("aggregator", "aggregator is used by jobs, live: drop or change that first."),
+        ("upstream", "upstream is used by aggregator, jobs, live: drop or change that first."),
         ("accounts", "accounts is not an app that can be dropped: choose from "),
         ("onloop", "onloop is not an app that can be dropped: choose from "),
         ("nothing jobs live", "nothing is not an app that can be dropped: choose from "),

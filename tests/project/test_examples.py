@@ -15,7 +15,7 @@ from django_tasks_db.models import DBTaskResult
 
 from jobs.tasks import aggregate
 from tests.live.clients import connected
-from tests.upstreams import HeldBack, echo, echoes, task_id
+from tests.answers import HeldBack, echo, echoes, task_id
 """
 
 

@@ -2,21 +2,14 @@ import time
 from collections.abc import Collection
 from operator import attrgetter
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from aggregator.fan_out import fan_out_from_query
-from aggregator.upstream import answer_json, call_upstream
 from onloop.asgi import release_thread
 from onloop.http import Arrival, DeadlineExceededError, HTTPClientError
 from onloop.rate_limit import rate_limited
-
-
-@require_safe
-def sync_api(request: HttpRequest) -> JsonResponse:
-    time.sleep(settings.SYNC_API_DELAY)
-    return JsonResponse({"message": "Hello World!", "task_id": request.GET.get("task_id")})
+from upstream.calls import answer_json, call_upstream
+from upstream.fan_out import fan_out_from_query
 
 
 @require_safe

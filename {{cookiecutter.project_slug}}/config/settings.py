@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "servestatic",
     "django.contrib.staticfiles",
     "accounts",
+    "upstream",
     "aggregator",
     "live",
     "jobs",
@@ -306,7 +307,7 @@ HTTP_BREAKER_PERCENT = env.whole_number("HTTP_BREAKER_PERCENT", 50, least=0, mos
 HTTP_BREAKER_SECONDS = env.seconds("HTTP_BREAKER_SECONDS", 10.0)
 
 
-# 10. Aggregator
+# 10. Upstream
 
 # Seconds that the sync view sleeps.
 SYNC_API_DELAY = env.seconds("SYNC_API_DELAY", 1.0, zero=True)

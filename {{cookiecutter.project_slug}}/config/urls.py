@@ -7,6 +7,7 @@ from accounts.views import admin_login
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("onloop.probes.urls")),
+    path("", include("upstream.urls")),
     path("", include("aggregator.urls")),
     path("", include("live.urls")),
     path("", include("jobs.urls")),

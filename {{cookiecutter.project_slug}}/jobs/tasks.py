@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.tasks import task
 
-from aggregator.upstream import Outcome, call_upstream, outcome_json
 from onloop.http import BadResponseError, HTTPClientError
+from upstream.calls import Outcome, call_upstream, outcome_json
 
 
 @task

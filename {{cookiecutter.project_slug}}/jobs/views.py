@@ -3,11 +3,11 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from aggregator.fan_out import fan_out_from_query
 from jobs.tasks import aggregate
 from onloop.rate_limit import rate_limited
 from onloop.redis import redis_required
 from onloop.tasks.views import enqueued, queue_limited
+from upstream.fan_out import fan_out_from_query
 
 
 @csrf_exempt

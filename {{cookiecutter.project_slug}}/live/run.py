@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator
 
 from django.conf import settings
 
-from aggregator.upstream import call_upstream, outcome_json
 from onloop.event import Event
 from onloop.json_text import json_object
+from upstream.calls import call_upstream, outcome_json
 
 
 async def perform_run(count: int) -> AsyncGenerator[Event]:

@@ -8,13 +8,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
-from aggregator.fan_out import fan_out_from_query
 from live.run import perform_run
 from live.shared_runs import ENDS, follow_run, is_known, unknown_run
 from onloop.rate_limit import rate_limited
 from onloop.redis import redis_required
 from onloop.streams import Event, EventStreamResponse
 from onloop.views import error_response
+from upstream.fan_out import fan_out_from_query
 
 DONE = "done"
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.conf import settings
 
-from aggregator.fan_out import bad_fan_out, is_accepted
 from live.shared_runs import CANCELLED, follow_run, is_known, new_run, publish_run, unknown_run
 from onloop.asgi.conversation import Conversation, MessageRefusedError
 from onloop.event import Event
 from onloop.rate_limit import count_request
+from upstream.fan_out import bad_fan_out, is_accepted
 
 
 class RunsConversation(Conversation):

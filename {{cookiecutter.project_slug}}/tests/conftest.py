@@ -2,7 +2,7 @@ import pytest
 from pytest_django import Settings
 
 from onloop.testing import Upstream
-from tests.upstreams import echo
+from tests.answers import echo
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The sync API, and the view that calls it many times."""
+"""The view that calls the upstream many times."""
 
 import asyncio
 import re
@@ -9,39 +9,14 @@ from django.test import AsyncClient, Client
 from pytest_django import Settings
 
 from onloop.testing import Call, Upstream, barrier
-from tests.upstreams import Hanging, echo, echoes, task_id
+from tests.answers import Hanging, echo, echoes, task_id
 
-SYNC = "/sync/api/"
 AGGREGATED = "/async/api_aggregated/"
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"), [("?task_id=07", "07"), ("?task_id=", ""), ("", None)]
-)
-def test_sync_api_returns_the_task_id(
-    client: Client, settings: Settings, query: str, expected: str | None
-) -> None:
-    settings.SYNC_API_DELAY = 0
-
-    assert client.get(SYNC + query).json() == {"message": "Hello World!", "task_id": expected}
-
-
-def test_sync_api_sleeps(
-    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    naps: list[float] = []
-    monkeypatch.setattr("time.sleep", naps.append)
-    settings.SYNC_API_DELAY = 1.5
-
-    client.get(SYNC)
-
-    assert naps == [1.5]
-
-
-@pytest.mark.parametrize("path", [SYNC, AGGREGATED])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_other_methods_get_405(client: Client, path: str, method: str) -> None:
-    response = client.generic(method, path)
+def test_other_methods_get_405(client: Client, method: str) -> None:
+    response = client.generic(method, AGGREGATED)
 
     assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
 

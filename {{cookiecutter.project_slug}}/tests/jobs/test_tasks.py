@@ -8,7 +8,7 @@ from pytest_django import Settings
 from jobs.tasks import aggregate
 from onloop.http import HTTPClientError
 from onloop.testing import Call, Upstream
-from tests.upstreams import echo, echoes, task_id
+from tests.answers import echo, echoes, task_id
 
 
 async def test_result_holds_all_responses(upstream: Upstream) -> None:

@@ -7,8 +7,8 @@ from pytest_django import Settings
 
 from live import shared_runs
 from onloop.testing import Call, Upstream, barrier
+from tests.answers import Hanging, HeldBack, echo, task_id
 from tests.live.clients import connected, parse, read
-from tests.upstreams import Hanging, HeldBack, echo, task_id
 
 STREAM = "/async/api_stream/"
 
@@ -91,13 +91,13 @@ async def test_finished_stream_answers_204_on_reconnect(
     assert (response.status_code, response.content) == (204, b"")
 
 
-async def test_streams_and_aggregations_share_one_rate_limit(
+async def test_streams_and_runs_share_one_rate_limit(
     async_client: AsyncClient, upstream: Upstream, settings: Settings
 ) -> None:
     settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
 
-    assert (await async_client.get("/async/api_aggregated/")).status_code == 200
-    assert (await async_client.get(STREAM)).status_code == 429
+    assert (await async_client.get(STREAM)).status_code == 200
+    assert (await async_client.get(run_path("0123456789abcdef"))).status_code == 429
 
 
 async def test_started_run_is_followed_from_its_beginning(server: str, upstream: Upstream) -> None:

@@ -5,8 +5,8 @@ import pytest
 from pytest_django import Settings
 
 from onloop.testing import Upstream
+from tests.answers import Hanging, HeldBack
 from tests.live.clients import connected
-from tests.upstreams import Hanging, HeldBack
 
 NO_FAN_OUT = "but it must be a whole number from 1 to 1000."
 

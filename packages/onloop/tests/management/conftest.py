@@ -39,7 +39,7 @@ LANGUAGE_CODE = "en"
 BASKET_SIZE = env.whole_number("BASKET_SIZE", 10, least=1, most=100)
 BASKET = {
     # What it is made of.
-    "kind": env.choice("BASKET_KIND", "wood", accepted=("wood", "wire")),
+    "kind": env.choice("WEAVE", "wood", accepted=("wood", "wire")),
 }
 """,
     "config/urls.py": 'urlpatterns = [\n    path("", include("basket.urls")),\n]\n',

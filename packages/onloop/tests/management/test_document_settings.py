@@ -15,7 +15,7 @@ def test_page_has_sections_and_settings(project: Path) -> None:
     assert "Language" not in page
     assert "| `DEBUG` | `False` | `true` or `false` | Whether errors are shown. |" in common
     assert "| `BASKET_SIZE` | `10` | `1` to `100` | Items of one basket. |" in basket
-    assert '| `BASKET_KIND` | `"wood"` | `wood`, `wire` | What it is made of. |' in basket
+    assert '| `WEAVE` | `"wood"` | `wood`, `wire` | What it is made of. |' in basket
     call_command("document_settings", "--check")
 
 

@@ -1,8 +1,8 @@
 """`manage.py drop`: delete apps with everything that belongs to them.
 
 An app's parts are identified by its name: its folder and that of its tests, lines with `"jobs"` or
-`"jobs.urls"`, settings that begin with `JOBS_`, sections named `Jobs`, the page `docs/jobs.md`, and
-services that run a command such as `jobs_worker`.
+`"jobs.urls"`, sections named `Jobs`, the page `docs/jobs.md`, and services that run a command such
+as `jobs_worker`. Its settings are those of its section in `config/settings.py`.
 """
 
 import ast
@@ -17,6 +17,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from onloop.management.belongings import (
+    App,
+    app_of,
     environment_without,
     markdown_without,
     python_without,
@@ -27,7 +29,7 @@ from onloop.management.belongings import (
 )
 from onloop.management.settings_page import settings_page
 
-EDITS: dict[str, Callable[[str, str], str]] = {
+EDITS: dict[str, Callable[[App, str], str]] = {
     "config/*.py": python_without,
     "tests/*.py": python_without,
     "pyproject.toml": toml_without,
@@ -118,10 +120,12 @@ def has_changes(project: Path, app: str) -> bool:
 
 def drop(project: Path, apps: list[str]) -> None:
     """Delete the apps' files, and their parts in the remaining files."""
-    for app in apps:
-        shutil.rmtree(project / app)
-        shutil.rmtree(project / "tests" / app, ignore_errors=True)
-        (project / "docs" / f"{app}.md").unlink(missing_ok=True)
+    module = project / "config" / "settings.py"
+    for name in apps:
+        app = app_of(name, module.read_text(encoding="utf-8"))
+        shutil.rmtree(project / name)
+        shutil.rmtree(project / "tests" / name, ignore_errors=True)
+        (project / "docs" / f"{name}.md").unlink(missing_ok=True)
         for manifest in (project / "deploy").rglob("*.yaml"):
             if runs_command_of(app, manifest.read_text(encoding="utf-8")):
                 manifest.unlink()
@@ -130,8 +134,8 @@ def drop(project: Path, apps: list[str]) -> None:
         for pattern, without in EDITS.items():
             for path in project.glob(pattern):
                 edit(path, partial(without, app))
-    source = (project / "config" / "settings.py").read_text(encoding="utf-8")
-    (project / "docs" / "settings.md").write_text(settings_page(source), encoding="utf-8")
+    page = settings_page(module.read_text(encoding="utf-8"))
+    (project / "docs" / "settings.md").write_text(page, encoding="utf-8")
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:

@@ -4,8 +4,8 @@ import tracemalloc
 import pytest
 from pytest_django import Settings
 
-from aggregator.upstream import answer_json, outcome_json, task_urls, upstream_url
 from onloop.http import ConnectError
+from upstream.calls import answer_json, outcome_json, task_urls, upstream_url
 
 
 def test_upstream_is_our_own_sync_api_without_a_setting(

@@ -1,4 +1,4 @@
-"""The settings of the aggregator: accepted values, bad values and defaults."""
+"""The settings of the upstream and its aggregations: accepted values, bad values and defaults."""
 
 import pytest
 
