@@ -1,4 +1,4 @@
-"""One event for ten thousand open server-sent events streams: who gets it, and what they cost."""
+"""One event for ten thousand open server-sent events streams: delivery and cost."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def measure(run: Run, contender: Contender, count: int, upstream_url: str) -> Fi
 
 
 def announce(server: Server, count: int) -> Figures:
-    """Look at the server while `count` streams are open, then let it tell them all something."""
+    """Measure the server while `count` streams are open, then send all of them one event."""
     with urlopen(server.url(PATH)) as stream:  # noqa: S310 - our own server
         stream.read(len(WELCOME))
     threads, resident = server.threads(), server.resident_kib()

@@ -98,7 +98,7 @@ def cost(server: Server, fan_out: int, *, seconds: float) -> Figures:
 
 
 def aggregate(server: Server, fan_out: int) -> int:
-    """Ask for one aggregation; the number of calls that were answered.
+    """Request one aggregation; return the number of calls that were answered.
 
     Raises `MeasurementError` unless every call was answered, in task order.
     """

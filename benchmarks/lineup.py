@@ -1,4 +1,4 @@
-"""Who takes part."""
+"""The contenders."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

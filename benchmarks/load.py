@@ -40,7 +40,7 @@ def require_wrk() -> None:
 def wrk(
     url: str, clients: int, seconds: int, while_running: Callable[[], None] | None = None
 ) -> Load:
-    """Ask `url` with `clients` connections for `seconds`, in one thread.
+    """Request `url` on `clients` connections for `seconds`, in one thread.
 
     `while_running` is called every 50 ms until wrk ends.
     Raises `MeasurementError` when wrk fails.

@@ -1,4 +1,4 @@
-"""Where and on what a run was made."""
+"""The machine and the versions of a run."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def require_same(ours: dict[str, str], theirs: dict[str, str]) -> None:
 
 
 def header(project: Path) -> list[str]:
-    """The lines that say on what machine and with which versions a run was made."""
+    """The lines that describe the machine and the versions of a run."""
     ours, theirs = installed(), installed_in(project)
     require_same(ours, theirs)
     versions = ours | theirs

@@ -1,4 +1,4 @@
-"""What a process uses, as the Linux kernel counts it."""
+"""The resources of a process, as counted by the Linux kernel."""
 
 import time
 from pathlib import Path

@@ -8,7 +8,7 @@ type Figures = dict[str, float]
 
 
 class MeasurementError(Exception):
-    """A contender did not do the work; the message says in a few words what happened."""
+    """A contender did not do the work; the message describes briefly what happened."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Results:
             row.setdefault(figure, []).append(value)
 
     def fail(self, work: str, contender: str, reason: str) -> None:
-        """Note that `contender` could not do `work`; it is shown as such and not asked again."""
+        """Note that `contender` could not do `work`; it is shown as such and not measured again."""
         self.samples.setdefault(work, {})[contender] = {}
         self.failures[work, contender] = reason
 

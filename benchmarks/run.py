@@ -1,4 +1,4 @@
-"""One run of the benchmark: what every family of work is given."""
+"""One run of the benchmark, which is passed to every kind of work."""
 
 import sys
 from collections.abc import Callable, Mapping

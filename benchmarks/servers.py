@@ -74,7 +74,7 @@ class Server:
         return HTTPConnection(HOST, self.port, timeout=timeout)
 
     def wait_until_ready(self) -> None:
-        """Ask until the contender answers 200.
+        """Send requests until the contender answers 200.
 
         Raises `RuntimeError` with the end of the server's output when it ends or stays silent.
         """
@@ -100,7 +100,7 @@ class Server:
         )
 
     def wait_until_idle(self) -> None:
-        """Let the server finish what clients that are gone have asked for.
+        """Let the server finish the requests of clients that have disconnected.
 
         Raises `RuntimeError` when it stays busy.
         """
@@ -138,7 +138,7 @@ def serving(
 
 
 def environment(contender: Contender, port: int, upstream_url: str, fan_out: int) -> dict[str, str]:
-    """The environment of one server: the same for all but for what makes up the contender.
+    """The environment of one server: the same for all, apart from the contender's own variables.
 
     Nothing is inherited but the search path.
     Proxies, certificates and Django settings of the caller's shell stay out of the measurement.
@@ -165,7 +165,7 @@ def environment(contender: Contender, port: int, upstream_url: str, fan_out: int
 
 
 def collect_static_files(project: Path) -> None:
-    """Collect the files that the rendered project does not start without in production."""
+    """Collect the static files, which the rendered project requires in production."""
     subprocess.run(
         [project_python(project), "manage.py", "collectstatic", "--no-input"],
         cwd=project,

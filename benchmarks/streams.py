@@ -35,7 +35,7 @@ def measure(run: Run, contender: Contender, upstream_url: str) -> Figures:
 
 
 async def hold_streams(server: Server) -> Figures:
-    """Open as many of the streams as the server holds, and look at it while they are open."""
+    """Open as many of the streams as the server holds, and measure it while they are open."""
     (await open_stream(server)).close()
     threads, resident = server.threads(), server.resident_kib()
 

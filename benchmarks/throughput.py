@@ -53,7 +53,7 @@ def aggregator(run: Run) -> None:
 
 
 def sync_view(run: Run) -> None:
-    """A plain sync view, and the most threads its server had while it was asked."""
+    """A plain sync view, and the most threads that its server had under load."""
     load = partial(
         measure_with_threads, path="/sync/api/?task_id=1", clients=VIEW_CLIENTS, seconds=run.seconds
     )
@@ -91,7 +91,7 @@ def measure(
 def load_seconds(rate: float, clients: int, seconds: int) -> int:
     """How long to measure a server that answers `rate` requests per second.
 
-    wrk does not count what is under way when it ends: with few requests per client it would show a
+    wrk does not count requests in flight when it ends: with few requests per client it would show a
     slow server slower than it is. Ten each make that error small; five times `seconds` must do.
     """
     longest = seconds * LONGEST_LOAD
@@ -101,7 +101,7 @@ def load_seconds(rate: float, clients: int, seconds: int) -> int:
 
 
 def measure_with_threads(server: Server, path: str, clients: int, seconds: int) -> Figures:
-    """The same, with the largest number of threads seen meanwhile."""
+    """The same, with the largest number of threads during the run."""
     threads: list[int] = []
     figures = measure(server, path, clients, seconds, lambda: threads.append(server.threads()))
     return {**figures, "threads": float(max(threads))}

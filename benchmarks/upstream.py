@@ -1,7 +1,7 @@
-"""The upstream that aggregators ask: a raw asyncio server in a process of its own.
+"""The upstream that aggregators call: a raw asyncio server in its own process.
 
 `/?task_id=N` answers `{"message": "Hello World!", "task_id": "N"}` after a fixed delay, or after a
-longer one for every so many calls. `/calls` answers at once how many calls that were.
+longer one for every n-th call. `/calls` returns the number of calls immediately.
 """
 
 import argparse
@@ -89,7 +89,7 @@ async def serve(delays: Delays) -> None:
 
 @contextmanager
 def upstream(delay: float = 0.0, slow: float = 0.0, slow_every: int = 0) -> Iterator[str]:
-    """The URL of an upstream that answers after the seconds that `Delays` says."""
+    """The URL of an upstream that answers after the seconds in `Delays`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.upstream", *map(str, (delay, slow, slow_every))],
         cwd=ROOT,

@@ -1,7 +1,7 @@
 """Render the project into the current folder, as a task of copier: see `_tasks` of copier.yml.
 
-Cookiecutter renders, so that both tools make the same project: the derived values, the files that
-are copied as they are, and the hooks are written down once.
+Cookiecutter does the rendering, so both tools produce the same project: derived values, files that
+are copied without rendering, and hooks are defined only once.
 """
 
 import json
@@ -37,7 +37,7 @@ def render(answers: dict[str, str], project: Path, *, overwrite: bool) -> None:
             )
         except CookiecutterException:
             sys.exit(1)
-        (rendered / ".cruft.json").unlink(missing_ok=True)  # copier has a record of its own.
+        (rendered / ".cruft.json").unlink(missing_ok=True)  # copier has its own record.
         if (project / ".env").exists():
             (rendered / ".env").unlink()
         if not overwrite and (differing := differing_files(rendered, project)):
@@ -49,12 +49,12 @@ def render(answers: dict[str, str], project: Path, *, overwrite: bool) -> None:
 
 
 def verbatim(answer: str) -> str:
-    """Return Jinja that renders to the answer: Cookiecutter renders answers without prompts."""
+    """Return Jinja that renders to the answer, because Cookiecutter renders answers too."""
     return f"{{{{ {json.dumps(answer, ensure_ascii=False)} }}}}" if "{" in answer else answer
 
 
 def differing_files(rendered: Path, project: Path) -> list[str]:
-    """Return which rendered files the project has with other contents."""
+    """Return the rendered files that the project has with different contents."""
     names = [file.relative_to(rendered) for file in rendered.rglob("*") if file.is_file()]
     return sorted(
         name.as_posix()

@@ -1,6 +1,6 @@
 """Write `copier.yml`, the same prompts for copier, from `cookiecutter.json`.
 
-Copier asks the questions and remembers the answers, Cookiecutter renders: see copier_render.py.
+copier asks the questions and records the answers; Cookiecutter renders: see copier_render.py.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Render a project into `build/demo` and serve it, for `make demo`.
 
-1. Refuse a bad or busy port, and a machine without a Python that the project accepts.
+1. Reject a bad or busy port, and a machine without a Python that the project accepts.
 2. Render the template with the answers PROJECT_NAME, FAN_OUT and UPSTREAM_URL of the environment.
 3. Refuse to overwrite files that were changed since they were last rendered.
 4. Print the URLs and become `make run` inside the project, so that Ctrl-C reaches the server.
@@ -35,12 +35,12 @@ def refuse_busy_port(value: str) -> None:
         except OSError as error:
             sys.exit(
                 f"Port {value} of 127.0.0.1 cannot be used ({error.strerror}):"
-                " stop what listens there, or choose another with make demo PORT=..."
+                " stop the server there, or choose another port with make demo PORT=..."
             )
 
 
 def refuse_missing_python() -> None:
-    """Exit with one sentence unless Poetry will find a Python that the project accepts."""
+    """Exit with one sentence unless Poetry can find a Python that the project accepts."""
     found = (
         python
         for provider in findpython.Finder().setup_providers()
@@ -54,7 +54,7 @@ def refuse_missing_python() -> None:
 
 def render(folder: Path) -> Path:
     """Render into `folder`. Returns the project; exits with the hook's sentence on a bad answer."""
-    logging.getLogger("cookiecutter").setLevel(logging.CRITICAL)  # It logs tracebacks of hooks.
+    logging.getLogger("cookiecutter").setLevel(logging.CRITICAL)  # It logs the tracebacks of hooks.
     answers = {name.lower(): os.environ[name] for name in ANSWERS if name in os.environ}
     try:
         rendered = cookiecutter(
@@ -66,17 +66,17 @@ def render(folder: Path) -> Path:
 
 
 def take_over(rendered: Path, demo: Path) -> Path:
-    """Copy what was rendered to the folder of the same name in `demo`, and return that one.
+    """Copy the rendered project to the folder of the same name in `demo`, and return that folder.
 
-    Its `.env` stays, and so does all that was never rendered, such as the virtualenv. Exit with
-    one sentence when it would overwrite a file that was never rendered like that.
+    Its `.env` stays, and so does everything that was not rendered, such as the virtualenv. Exit
+    with one sentence if a file that the user has changed would be overwritten.
     """
     project, last = demo / rendered.name, demo / ".last" / rendered.name
     if changed := changed_files(project, last, rendered):
         place = os.path.relpath(project)
         sys.exit(
             f"Rendering would overwrite your changes in {place}: {', '.join(changed[:5])}."
-            f" Serve it as it is with make -C {place} run, or move the folder."
+            f" Serve it unchanged with make -C {place} run, or move the folder."
         )
     if (project / ".env").exists():
         (rendered / ".env").unlink()
@@ -87,7 +87,7 @@ def take_over(rendered: Path, demo: Path) -> Path:
 
 
 def changed_files(project: Path, last: Path, rendered: Path) -> list[str]:
-    """Return which rendered files, `.env` aside, the project has unlike both renderings."""
+    """Return the rendered files, except `.env`, that the project has changed."""
     names = [file.relative_to(rendered) for file in rendered.rglob("*")]
     return sorted(
         name.as_posix()
@@ -99,7 +99,7 @@ def changed_files(project: Path, last: Path, rendered: Path) -> list[str]:
 
 
 def same(file: Path, other: Path) -> bool:
-    """Return whether both are there and hold the same bytes."""
+    """Return whether both exist and have the same contents."""
     return other.is_file() and file.read_bytes() == other.read_bytes()
 
 

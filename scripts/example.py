@@ -1,7 +1,6 @@
 """Push a project rendered from the defaults to the repository REMOTE, as a commit with a tag.
 
-Its history has one commit for each release, so that its diffs show what a release changes in a
-project.
+Its history has one commit per release, so its diffs show what a release changes in a project.
 """
 
 import os
@@ -21,7 +20,7 @@ AUTHOR = (
 
 
 def push_example(remote: str, version: str, folder: Path) -> None:
-    """Render into `folder`, which is empty, and push the project to the `main` of `remote`."""
+    """Render into the empty `folder`, and push the project to `main` of `remote`."""
     clone = folder / "clone"
     git(folder, "clone", "--quiet", remote, str(clone))
     rendered = cookiecutter(
@@ -40,7 +39,7 @@ def push_example(remote: str, version: str, folder: Path) -> None:
 
 
 def git(folder: Path, *command: str) -> None:
-    """Run git in a folder; it prints why it fails."""
+    """Run git in a folder; on failure, git prints the reason."""
     subprocess.run(["git", *command], cwd=folder, check=True)
 
 

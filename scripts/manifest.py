@@ -1,4 +1,4 @@
-"""Write the manifest that seals `onloop`, for `make manifest`; with `--check`, compare it only."""
+"""Write the manifest that seals `onloop`, for `make manifest`; with `--check`, only compare it."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ def main() -> None:
     """Write the manifest, or exit with one sentence and what differs.
 
     Raises:
-        SystemExit: with `--check`, when the manifest does not fit the files.
+        SystemExit: with `--check`, if the manifest does not match the files.
     """
     path = PROJECT / "onloop" / seal.MANIFEST
     if sys.argv[1:] != ["--check"]:

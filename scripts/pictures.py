@@ -84,7 +84,7 @@ def request_aggregation(lines: list[Line]) -> dict[str, Any]:
 
 
 def photograph_page(project: Path) -> dict[str, Any]:
-    """Take the page after one run, light and dark; return the numbers of the run."""
+    """Photograph the page after one run, light and dark; return the numbers of the run."""
     settings = {"AGGREGATOR_CONCURRENCY": str(CONCURRENCY)}
     with slow_upstream() as upstream, sync_playwright() as playwright:
         upstream.pace = PACE
@@ -104,7 +104,7 @@ def photograph_page(project: Path) -> dict[str, Any]:
 
 
 def alternative_texts(numbers: dict[str, Any]) -> dict[str, str]:
-    """Return what each picture shows, in words, by its file."""
+    """Return the alternative text of each picture, by its file."""
     demo, page = numbers["demo"], numbers["page"]
     return {
         "docs/demo.svg": (
@@ -119,7 +119,7 @@ def alternative_texts(numbers: dict[str, Any]) -> dict[str, str]:
 
 
 def with_alternative_texts(readme: str, texts: dict[str, str]) -> str:
-    """Return the README with these texts at its pictures."""
+    """Return the README with these alternative texts for its pictures."""
     for file, text in texts.items():
         place = re.escape(file)
         readme = re.sub(rf"!\[[^]]*\]\({place}\)", f"![{text}]({file})", readme)

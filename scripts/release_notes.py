@@ -1,4 +1,4 @@
-"""Print what CHANGELOG.md says of one release, for the release on GitHub."""
+"""Print the section of one release in CHANGELOG.md, for the release on GitHub."""
 
 import re
 import sys

@@ -12,7 +12,7 @@ from onloop.management.settings_page import settings_page  # noqa: E402
 
 
 def main() -> None:
-    """Write the page: what is Jinja in the settings is Jinja in the page."""
+    """Write the page: Jinja in the settings stays Jinja in the page."""
     source = (PROJECT / "config" / "settings.py").read_text(encoding="utf-8")
     (PROJECT / "docs" / "settings.md").write_text(settings_page(source), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Draw what a terminal printed, and when, as an SVG that plays it."""
+"""Draw the output of a terminal as an SVG that replays it."""
 
 import textwrap
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Line:
 
 
 def drawing(lines: list[Line]) -> str:
-    """Return the SVG. Each line appears when it was printed; without animations, all are there."""
+    """Return the SVG. Each line appears when it was printed; without animations, all are shown."""
     rows = [row for line in lines for row in wrapped(line)]
     width = round(COLUMNS * CHARACTER_WIDTH + 2 * PADDING)
     height = len(rows) * LINE_HEIGHT + 2 * PADDING

@@ -1,4 +1,4 @@
-"""A rendered project under everything that a stranger can do to it, for ten minutes: `make soak`.
+"""A rendered project under ten minutes of attacks, for `make soak`.
 
 Run by the rendered project's interpreter, which has the drivers of PostgreSQL and Redis.
 """

@@ -1,4 +1,4 @@
-"""`python -m soak`: ten minutes of everything at once, and whether the project has come through."""
+"""`python -m soak`: ten minutes of concurrent attacks, and whether the project survived them."""
 
 import argparse
 import asyncio
@@ -27,7 +27,7 @@ CALM = 90.0
 
 
 async def soak(project: Path, minutes: float, log_file: Path) -> Outcome:
-    """Start everything, let it happen for so many minutes, and look at what is left."""
+    """Start everything, attack for that many minutes, and collect the results."""
     with (
         tempfile.TemporaryDirectory() as folder,
         database() as database_url,
@@ -45,9 +45,9 @@ async def soak(project: Path, minutes: float, log_file: Path) -> Outcome:
 async def run(
     servers: Sequence[Process], proxy: Link, database_url: str, minutes: float
 ) -> Outcome:
-    """Let visitors come all the time, and attack them between two quiet spells.
+    """Run visitors the whole time, and the attacks between two quiet periods.
 
-    Before the first, a short attack lets pools and threads grow to the size they work with.
+    Before the first, a short attack lets pools and threads grow to their working size.
     """
     figures = Figures(servers, database_url)
     aggregations, jobs = Aggregations(), Jobs()
@@ -86,7 +86,7 @@ async def run(
 
 
 async def mishaps(servers: Sequence[Process], proxy: Link, seconds: float) -> None:
-    """Kill one process at a quarter and at three quarters, and silence the database half-way."""
+    """Kill one process at one quarter and at three quarters, and silence the database halfway."""
     await asyncio.sleep(seconds / 4)
     await killed_and_started(servers[1])
     await asyncio.sleep(seconds / 4)
@@ -102,7 +102,7 @@ async def killed_and_started(server: Process) -> None:
 
 
 def finished_jobs(database_url: str, jobs: Jobs) -> tuple[dict[str, int], int]:
-    """Return how many accepted jobs have which status, and how many were tried more than once."""
+    """Return the number of accepted jobs by status, and how many were attempted more than once."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(
             "SELECT status, json_array_length(worker_ids::json)"

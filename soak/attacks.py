@@ -1,4 +1,4 @@
-"""What strangers do, each attack from an address of its own, until the task is cancelled."""
+"""Attacks, each from its own address, until the task is cancelled."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ import aiohttp
 from soak.project import Process
 from soak.services import HOST
 
-# Any address of 127.0.0.0/8 is this machine: a rate limit tells these clients apart.
+# Any address in 127.0.0.0/8 is this machine: a rate limit distinguishes these clients.
 ADDRESSES = itertools.cycle(f"127.0.0.{number}" for number in range(2, 255))
 PAUSE = 1.0
 
@@ -21,7 +21,7 @@ type Attack = Callable[[int, Counts], Awaitable[None]]
 
 
 async def attack(servers: Sequence[Process], counts: Counts) -> None:
-    """Do all of it at once, again and again, to both servers in turn."""
+    """Run all attacks concurrently and repeatedly, on both servers in turn."""
     async with asyncio.TaskGroup() as group:
         for number, (one, how_many) in enumerate(ATTACKS.items()):
             for offset in range(how_many):
@@ -29,7 +29,7 @@ async def attack(servers: Sequence[Process], counts: Counts) -> None:
 
 
 async def repeat(one: Attack, servers: Sequence[Process], turn: int, counts: Counts) -> None:
-    """Repeat an attack on the servers in turn; one that is down refuses, which is no news."""
+    """Repeat an attack on the servers in turn; a server that is down refuses, which is expected."""
     while True:
         turn += 1
         with contextlib.suppress(OSError):
@@ -49,7 +49,7 @@ async def connected(port: int, receive_buffer: int = 0) -> socket.socket:
 
 
 def request(path: str) -> bytes:
-    """Return a GET request as it travels."""
+    """Return the bytes of a GET request."""
     return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
 
 
@@ -59,7 +59,7 @@ def post(path: str, length: int) -> bytes:
 
 
 async def read_nothing(port: int, counts: Counts) -> None:
-    """Ask for a large answer or a stream, and read none of it until the server gives up."""
+    """Request a large response or a stream, and read none of it until the server gives up."""
     path = ("/async/api_aggregated/", "/async/api_stream/")[counts["read nothing"] % 2]
     with contextlib.closing(await connected(port, receive_buffer=4096)) as client:
         loop = asyncio.get_running_loop()
@@ -69,7 +69,7 @@ async def read_nothing(port: int, counts: Counts) -> None:
 
 
 async def error_pages(port: int, counts: Counts) -> None:
-    """Unknown URLs whose page asks the database who the visitor is."""
+    """Unknown URLs, whose error page reads the user from the database."""
     headers = {"Cookie": "sessionid=0123456789abcdef0123456789abcdef"}
     await flood(port, counts, "error pages", "/no/such/page/", rate=50, headers=headers)
 
@@ -93,7 +93,7 @@ async def slow_headers(port: int, counts: Counts) -> None:
 
 
 async def slow_body(port: int, counts: Counts) -> None:
-    """A POST whose body comes a byte a second."""
+    """A POST whose body arrives one byte per second."""
     with contextlib.closing(await connected(port)) as client:
         counts["slow bodies"] += 1
         loop = asyncio.get_running_loop()
@@ -106,7 +106,7 @@ async def slow_body(port: int, counts: Counts) -> None:
 
 
 async def large_body(port: int, counts: Counts) -> None:
-    """A POST of 100 MB, as fast as it is taken."""
+    """A POST of 100 MB, as fast as the server reads it."""
     with contextlib.closing(await connected(port)) as client:
         counts["large bodies"] += 1
         loop = asyncio.get_running_loop()
@@ -119,7 +119,7 @@ async def large_body(port: int, counts: Counts) -> None:
 
 
 async def pipeline(port: int, counts: Counts) -> None:
-    """Many requests at once on one connection, read to the end."""
+    """Many pipelined requests on one connection, read to the end."""
     with contextlib.closing(await connected(port)) as client:
         counts["pipelined"] += 20
         loop = asyncio.get_running_loop()
@@ -131,7 +131,7 @@ async def pipeline(port: int, counts: Counts) -> None:
 
 
 async def flood_websocket(port: int, counts: Counts) -> None:
-    """Tiny frames without end: pings of a WebSocket, one byte each."""
+    """An endless flood of WebSocket pings, one byte each."""
     handshake = (
         b"GET /ws/aggregate/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
         b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -151,7 +151,7 @@ async def flood_websocket(port: int, counts: Counts) -> None:
 
 
 async def leave(port: int, counts: Counts) -> None:
-    """Start an aggregation and be gone before it is answered."""
+    """Start an aggregation and disconnect before the response."""
     with contextlib.closing(await connected(port)) as client:
         counts["left early"] += 1
         await asyncio.get_running_loop().sock_sendall(client, request("/async/api_aggregated/"))

@@ -1,4 +1,4 @@
-"""What the processes hold, sampled over the run."""
+"""The resources of the processes, sampled over the run."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ INTERVAL = 2.0
 
 @dataclass(frozen=True)
 class Sample:
-    """What both processes hold at one moment."""
+    """The resources of both processes at one moment."""
 
     resident_mib: float
     threads: int
@@ -23,7 +23,7 @@ class Sample:
 
 
 class Figures:
-    """All samples of a run: its begin, its peaks, its end."""
+    """All samples of a run: its start, its peaks, its end."""
 
     def __init__(self, servers: Sequence[Process], database_url: str) -> None:
         self._servers = servers
@@ -31,14 +31,14 @@ class Figures:
         self.samples: list[Sample] = []
 
     async def watch(self) -> None:
-        """Take a sample now and then, but none of a process that is being restarted."""
+        """Take samples periodically, but none of a process that is being restarted."""
         while True:
             with suppress(FileNotFoundError, LookupError, ProcessLookupError):
                 self.samples.append(await self.sample())
             await asyncio.sleep(INTERVAL)
 
     async def sample(self) -> Sample:
-        """Return what the processes hold now."""
+        """Return the current resources of the processes."""
         return Sample(
             resident_mib=sum(proc.resident_kib(server.pid) for server in self._servers) / 1024,
             threads=sum(proc.threads(server.pid) for server in self._servers),

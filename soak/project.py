@@ -27,7 +27,7 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        """Start it, and return when it listens.
+        """Start it, and return once it listens.
 
         Raises:
             RuntimeError: it does not.

@@ -1,4 +1,4 @@
-"""What the run showed, as a table for the terminal and for docs/reliability.md."""
+"""The results of the run, as tables for the terminal and for docs/reliability.md."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -15,7 +15,7 @@ COMMAND = "make soak"
 
 @dataclass(frozen=True)
 class Requirement:
-    """What has to hold, what was seen, and whether it holds."""
+    """A requirement, the observed value, and whether it holds."""
 
     text: str
     seen: str

@@ -1,4 +1,4 @@
-"""What the project under test leans on: a PostgreSQL database and a Redis of its own."""
+"""The services of the project under test: its own PostgreSQL database and Redis."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ def database() -> Iterator[str]:
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """The URL of a `redis-server` that keeps nothing.
+    """The URL of a `redis-server` without persistence.
 
     Raises:
         RuntimeError: there is no such program, or it does not start.
@@ -54,7 +54,7 @@ def redis_server() -> Iterator[str]:
 
 
 class Link:
-    """A TCP proxy in front of a server that can go silent: open connections, and no byte passes.
+    """A TCP proxy that can go silent: connections stay open, but no data passes.
 
     As behind a NAT that forgot them, or after a failover. New connections are silent as well.
     """
@@ -65,13 +65,13 @@ class Link:
         self._open.set()
 
     async def silence(self, seconds: float) -> None:
-        """Let no byte pass for so long, and end the connections that were silent."""
+        """Pass no data for that long, and then close the connections that were silent."""
         self._open.clear()
         await asyncio.sleep(seconds)
         self._open.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on one connection."""
+        """Forward one connection."""
         with contextlib.suppress(OSError):
             server_reader, server_writer = await asyncio.open_connection(*self._target)
             async with asyncio.TaskGroup() as ways:
@@ -102,7 +102,7 @@ async def link(url: str) -> AsyncIterator[tuple[Link, str]]:
 
 
 def connections_to(url: str) -> int:
-    """Return how many connections the database has, without this one."""
+    """Return the number of connections to the database, without this one."""
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity"

@@ -1,4 +1,4 @@
-"""An upstream that answers most calls well, and one in ten in a way that hurts.
+"""An upstream that answers most calls well, and one in ten in a harmful way.
 
 `task_id=3` is hostile, each time in another way; `task_id=7` is large.
 """
@@ -33,7 +33,7 @@ async def wide(writer: asyncio.StreamWriter) -> None:
 
 
 async def informational(writer: asyncio.StreamWriter) -> None:
-    """1xx answers and nothing else, for a while."""
+    """Nothing but 1xx responses, for a while."""
     for _ in range(20_000):
         writer.write(b"HTTP/1.1 102 Processing\r\nX-Filler: %b\r\n\r\n" % (b"f" * 100))
         await writer.drain()
@@ -84,7 +84,7 @@ HOSTILE: tuple[Answer, ...] = (
 
 
 def send(writer: asyncio.StreamWriter, body: bytes, status: str = "200 OK") -> None:
-    """Write a whole answer."""
+    """Write a complete response."""
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
 

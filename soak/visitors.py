@@ -1,4 +1,4 @@
-"""The clients that must not notice anything: they aggregate, and they enqueue jobs."""
+"""Ordinary clients, which must not be affected: they aggregate and enqueue jobs."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ PATIENCE = 10.0
 
 @dataclass
 class Aggregations:
-    """What the aggregations of the visitors came to; durations in seconds."""
+    """The results of the visitors' aggregations; durations in seconds."""
 
     durations: list[float] = field(default_factory=list)
     second_tries: int = 0
@@ -25,14 +25,14 @@ class Aggregations:
 
 @dataclass
 class Jobs:
-    """The jobs that were accepted, by id; where each is asked for; those that were refused."""
+    """The accepted jobs by id, with their URLs, and the number of those that were refused."""
 
     accepted: list[str] = field(default_factory=list)
     refused: int = 0
 
 
 async def aggregate(servers: Sequence[Process], done: Aggregations) -> None:
-    """Aggregate again and again, as behind a proxy: where one process fails, the other is next."""
+    """Aggregate repeatedly, as behind a proxy: if one process fails, try the other."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as client:
         turn = 0
         while True:
@@ -58,7 +58,7 @@ async def aggregate(servers: Sequence[Process], done: Aggregations) -> None:
 
 
 async def enqueue(servers: Sequence[Process], jobs: Jobs) -> None:
-    """Enqueue a job now and then; one that was not accepted is not owed."""
+    """Enqueue a job periodically; only accepted ones must be done."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as client:
         turn = 0
         while True:

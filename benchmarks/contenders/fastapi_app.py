@@ -1,4 +1,4 @@
-"""FastAPI as its documentation writes it; the HTTP client is what its two contenders differ in."""
+"""FastAPI as in its documentation; its two contenders differ only in the HTTP client."""
 
 import asyncio
 import time

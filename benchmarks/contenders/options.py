@@ -1,4 +1,4 @@
-"""What every contender is told by its environment, under the rendered project's names."""
+"""The options of every contender, from its environment, named as in the rendered project."""
 
 import os
 
@@ -18,5 +18,5 @@ def task_urls() -> list[str]:
 
 
 def debug_message(elapsed: float) -> str:
-    """The sentence every aggregator answers with; `elapsed` in seconds."""
+    """The `debug_message` of every aggregator; `elapsed` in seconds."""
     return f"fetch executed in {elapsed:.2f} seconds."

@@ -1,4 +1,4 @@
-"""The views a Django contender has for the benchmark alone."""
+"""The views that a Django contender has only for the benchmark."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -16,7 +16,7 @@ async def hello(request: HttpRequest) -> JsonResponse:
 
 
 async def events(request: HttpRequest) -> StreamingHttpResponse:
-    """A server-sent events stream: an event at once, then one each interval, without end."""
+    """A server-sent events stream: one event immediately, then one per interval, forever."""
 
     async def stream() -> AsyncIterator[bytes]:
         while True:
@@ -27,7 +27,7 @@ async def events(request: HttpRequest) -> StreamingHttpResponse:
 
 
 async def announcements(request: HttpRequest) -> StreamingHttpResponse:
-    """A server-sent events stream: an event at once, and one when `announce` is asked."""
+    """A server-sent events stream: one event immediately, and one when `announce` is requested."""
 
     async def stream() -> AsyncIterator[bytes]:
         async for words in until_announced():
@@ -37,7 +37,7 @@ async def announcements(request: HttpRequest) -> StreamingHttpResponse:
 
 
 async def until_announced() -> AsyncGenerator[str]:
-    """What each listener is told; the stream stays open afterwards."""
+    """The events of each listener; the stream stays open afterwards."""
     yield "welcome"
     await _announced.wait()
     yield "announcement"

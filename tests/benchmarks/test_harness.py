@@ -105,17 +105,17 @@ def test_requirement_names_the_contender_that_failed() -> None:
 
 
 def test_rounds_are_interleaved_and_a_failing_contender_is_left_out(tmp_path: Path) -> None:
-    asked = []
+    measured = []
 
     def measure(name: str) -> Figures:
-        asked.append(name)
+        measured.append(name)
         if name == "b":
             raise MeasurementError("HTTP 500")
         return {"requests/s": 1.0}
 
     run = Run(tmp_path, rounds=3, seconds=1)
     run.interleave("work", {name: lambda name=name: measure(name) for name in "abc"})  # type: ignore[misc]
-    assert asked == ["a", "b", "c", "c", "a", "c", "a"]
+    assert measured == ["a", "b", "c", "c", "a", "c", "a"]
     assert run.results.failures == {("work", "b"): "HTTP 500"}
     assert list(run.results.samples["work"]) == ["a", "b", "c"]
 

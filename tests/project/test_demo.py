@@ -129,6 +129,6 @@ def test_demo_refuses_to_overwrite_changes(tmp_path: Path) -> None:
     refusal = render_demo(tmp_path)
 
     assert refusal.startswith("Rendering would overwrite your changes in ")
-    assert "/async_service: README.md. Serve it as it is with make -C " in refusal
+    assert "/async_service: README.md. Serve it unchanged with make -C " in refusal
     assert len(refusal.splitlines()) == 1
     assert readme.read_text() == "Mine."
