@@ -48,7 +48,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=positive, default=3, help="samples of each figure")
     parser.add_argument("--seconds", type=positive, default=3, help="length of one wrk run")
     parser.add_argument(
-        "--only", choices=FAMILIES, help="measure this alone and leave the documentation as it is"
+        "--only", choices=FAMILIES, help="measure only this, and leave the documentation unchanged"
     )
     return parser.parse_args()
 

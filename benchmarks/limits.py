@@ -1,4 +1,4 @@
-"""Open files: a connection is one at each of its ends, for each open stream and upstream call."""
+"""Open files: each end of a connection is one, for every open stream and upstream call."""
 
 import resource
 

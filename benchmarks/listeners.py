@@ -1,4 +1,4 @@
-"""Clients of the broadcast, in a process of their own: each holds one stream open.
+"""Clients of the broadcast, in their own process: each holds one stream open.
 
 Prints how many streams are open, and the seconds that took; then how many of these got exactly one
 announcement, after all have it or `HEARING_TIMEOUT` has passed.

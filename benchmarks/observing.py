@@ -13,7 +13,7 @@ WORK = f"{aggregator_work(CLIENTS)}, observed or not"
 
 
 def observing(run: Run) -> None:
-    """The rendered project with a JSON access log, metrics and request ids, and with none of it."""
+    """The rendered project with a JSON access log, metrics and request ids, and without them."""
     with upstream() as url, serving((OBSERVED, UNOBSERVED), run.project, url) as servers:
         load = partial(measure, path="/async/api_aggregated/", clients=CLIENTS, seconds=run.seconds)
         measure_each(run, WORK, servers, load)

@@ -21,7 +21,7 @@ WORK = f"{STREAMS:,} open SSE streams"
 
 
 def streams(run: Run) -> None:
-    """A fresh server for each sample: memory that was freed seldom leaves a process."""
+    """A fresh server for each sample: a process rarely returns freed memory to the system."""
     with upstream() as url:
         measures = {
             contender.name: partial(measure, run, contender, url) for contender in ASYNC_VIEWS

@@ -1,6 +1,6 @@
 """Prepare the rendered project for its first start.
 
-1. Write `.env` from `.env.example` with a secret key of its own, unless there is a `.env` already.
+1. Write `.env` from `.env.example` with its own secret key, unless `.env` already exists.
 2. Write `.cruft.json`, which names the template and its commit, unless cruft or copier does so.
 3. Print the next command.
 """

@@ -40,7 +40,7 @@ class Rendering:
 
 
 def render(folder: Path, *options: str, **answers: str) -> Rendering:
-    """Run `cookiecutter --no-input` on the template, as a command of its own."""
+    """Run `cookiecutter --no-input` on the template, as a separate command."""
     command = [sys.executable, "-m", "cookiecutter", "--no-input", *options, "-o", str(folder)]
     extra_context = [f"{prompt}={answer}" for prompt, answer in answers.items()]
     run = subprocess.run(
@@ -50,7 +50,7 @@ def render(folder: Path, *options: str, **answers: str) -> Rendering:
 
 
 def copy_template(folder: Path) -> Path:
-    """Copy the template as it is here, without what git ignores, and return the folder."""
+    """Copy this template, without the files that git ignores, and return the folder."""
     files = run(TEMPLATE, "git", "ls-files", "--cached", "--others", "--exclude-standard")
     for name in files.splitlines():
         if (TEMPLATE / name).exists():

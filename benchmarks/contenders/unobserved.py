@@ -1,6 +1,6 @@
 """The rendered project without `observed()`: no request id, access log, metrics or traces.
 
-What is measured against the project as it is shows what observing costs.
+Comparing it with the unchanged project shows the cost of observability.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The page in a browser window of its own."""
+"""The page in its own browser window."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, Response
 
 
 class Visit:
-    """A page in a browser window of its own; a clean page has no `complaints`."""
+    """A page in its own browser window; a clean page has no `complaints`."""
 
     def __init__(self, browser: Browser, url: str, look: dict[str, Any] | None = None) -> None:
         self.page = browser.new_context(**(look or {})).new_page()

@@ -116,7 +116,7 @@ class Container:
         as_root("kill", f"-{signal}", str(self.pid))
 
     def wait(self) -> int:
-        """Wait for its end, read what it has printed, and return its exit status."""
+        """Wait for it to exit, read its output, and return its exit status."""
         self.output, _ = self.process.communicate()
         return self.process.returncode
 

@@ -222,15 +222,15 @@ def test_probes_request_existing_endpoints(
     lines = (rendered / "deploy" / "kubernetes" / "settings.env").read_text().splitlines()
     hosts = dict(line.split("=", 1) for line in lines if not line.startswith("#"))["ALLOWED_HOSTS"]
 
-    asked = {
+    requests = {
         probe: web[f"{probe}Probe"]["httpGet"] for probe in ("startup", "liveness", "readiness")
     }
-    assert {probe: get["path"] for probe, get in asked.items()} == {
+    assert {probe: get["path"] for probe, get in requests.items()} == {
         "startup": "/healthz",
         "liveness": "/healthz",
         "readiness": "/readyz",
     }
-    for get in asked.values():
+    for get in requests.values():
         (host,) = get["httpHeaders"]
         assert host["name"] == "Host"
         assert host["value"] in hosts.split(",")

@@ -65,7 +65,7 @@ def tool(request: pytest.FixtureRequest) -> Cruft | Copier:
 
 @pytest.fixture
 def created(tool: Cruft | Copier, template: Path, tmp_path: Path) -> Path:
-    """A project that the tool rendered from the copy, committed to a repository of its own."""
+    """A project that the tool rendered from the copy, committed to its own repository."""
     project = tmp_path / "async_service"
     tool.create(template, project)
     commit_all(project)

@@ -11,7 +11,7 @@ from tests.template import TEMPLATE, Rendering, files_of, render
 
 
 def copy(project: Path, *options: str, **answers: str) -> Rendering:
-    """Run `copier copy` on the template as it is here, as a command of its own."""
+    """Run `copier copy` on this template, as a separate command."""
     command = [sys.executable, "-m", "copier", "copy", "--trust", "--vcs-ref=HEAD", "--defaults"]
     data = [f"--data={prompt}={answer}" for prompt, answer in answers.items()]
     run = subprocess.run(

@@ -201,6 +201,6 @@ def test_rendering_again_keeps_the_secret(tmp_path: Path) -> None:
 
 def test_every_prompt_has_a_question() -> None:
     prompts = json.loads((TEMPLATE / "cookiecutter.json").read_text())
-    asked = {name for name in prompts if not name.startswith("_")}
+    names = {name for name in prompts if not name.startswith("_")}
 
-    assert set(prompts["__prompts__"]) == asked
+    assert set(prompts["__prompts__"]) == names

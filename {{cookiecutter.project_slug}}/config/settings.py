@@ -85,7 +85,7 @@ ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 
 if SECRET_KEY in ({""} if DEBUG else {"", "change-me"}):
-    raise InvalidSetting("SECRET_KEY", SECRET_KEY, "a secret of your own: 50 random characters")
+    raise InvalidSetting("SECRET_KEY", SECRET_KEY, "your own secret: 50 random characters")
 if not ALLOWED_HOSTS and not DEBUG:
     raise InvalidSetting("ALLOWED_HOSTS", "", "the host names of this site")
 

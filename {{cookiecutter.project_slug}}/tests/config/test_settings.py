@@ -154,8 +154,8 @@ def test_redis_url_configures_cache_and_channel_layer(
 @pytest.mark.parametrize(
     ("name", "value", "accepted"),
     [
-        ("SECRET_KEY", "", "a secret of your own"),
-        ("SECRET_KEY", "change-me", "a secret of your own"),
+        ("SECRET_KEY", "", "your own secret"),
+        ("SECRET_KEY", "change-me", "your own secret"),
         ("ALLOWED_HOSTS", " , ", "the host names"),
         ("DEBUG", "maybe", "true or false"),
         ("PORT", "0", "a whole number from 1 to 65535"),

@@ -84,11 +84,11 @@ async def test_aggregation_recovers_from_three_failed_calls(
 async def test_transient_failure_is_hidden_by_a_retry(
     server: str, settings: Settings, misbehave: Answer
 ) -> None:
-    asked: set[int] = set()
+    called: set[int] = set()
 
     async def answer(call: Call) -> None:
-        repeated = task_id(call) in asked
-        asked.add(task_id(call))
+        repeated = task_id(call) in called
+        called.add(task_id(call))
         await (echo if repeated else misbehave)(call)
 
     settings.AGGREGATOR_FAN_OUT = 5

@@ -33,7 +33,7 @@ async def test_run_of_one_process_reaches_the_clients_of_the_other(
                 await follower.send(type="follow", run=run)
                 assert (await follower.receive())["count"] == COUNT
 
-                # A stream of one process breaks off half-way; it goes on in the other.
+                # The stream of one process breaks off halfway; it continues in the other.
                 held_back.let_go[0].set()
                 held_back.let_go[1].set()
                 followed = [await follower.receive(), await follower.receive()]

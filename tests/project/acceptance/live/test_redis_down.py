@@ -28,7 +28,7 @@ UNAVAILABLE = {
 def url(
     own_redis: RedisServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """The URL of the project, which uses a Redis of its own."""
+    """The URL of the project, which uses its own Redis."""
     monkeypatch.setattr(hubs, "RECHECK_SECONDS", 0.1)
     monkeypatch.setattr(hubs, "PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr(redis, "TIMEOUT_SECONDS", 0.5)
