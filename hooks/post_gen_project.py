@@ -59,7 +59,7 @@ def record_template(project: Path, answers: dict[str, str]) -> None:
 
 
 def git(repository: str, *command: str) -> str:
-    """Return what a git command prints, or nothing if it fails."""
+    """Return the output of a git command, or an empty string if it fails."""
     done = subprocess.run(
         ["git", "-C", repository, *command], capture_output=True, text=True, check=False
     )

@@ -53,17 +53,17 @@ class Outcome:
         )
         ratio = self.end.resident_mib / self.begin.resident_mib
         yield Requirement(
-            f"memory ends below {MEMORY_RATIO} times what it began with",
+            f"memory ends below {MEMORY_RATIO} times its start",
             f"{ratio:.2f} times",
             ratio < MEMORY_RATIO,
         )
         yield Requirement(
-            "database connections end where they began, or below",
+            "database connections end at or below their start",
             f"{self.begin.database_connections}, then {self.end.database_connections}",
             self.end.database_connections <= self.begin.database_connections,
         )
         yield Requirement(
-            "open files end near where they began",
+            "open files end near their start",
             f"{self.begin.open_files}, then {self.end.open_files}",
             self.end.open_files <= self.begin.open_files + 20,
         )

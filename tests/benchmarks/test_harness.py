@@ -1,4 +1,4 @@
-"""What the benchmark reads, compares and reports. The contenders are not measured here."""
+"""The benchmark's parsing, comparing and reporting. The contenders are not measured here."""
 
 import asyncio
 import json

@@ -47,7 +47,7 @@ ENTER = 'exec chroot "$stage" "$@"'
 
 @dataclass
 class Stage:
-    """What the instructions of one stage made. That of the last stage is the image."""
+    """The output of one stage's instructions. That of the last stage is the image."""
 
     folder: Path
     environment: dict[str, str] = field(
@@ -76,7 +76,7 @@ class Stage:
         return self.folder / os.path.normpath(Path(self.workdir, name)).lstrip("/")
 
     def process(self, *command: str, **variables: str) -> list[str]:
-        """Return what runs `command` in the stage as its user, with its environment."""
+        """Return the command that runs `command` in the stage as its user, with its environment."""
         environment = [f"{name}={value}" for name, value in (self.environment | variables).items()]
         process = ["env", "--ignore-environment", f"--chdir={self.workdir}", *environment, *command]
         if not self.user:

@@ -1,4 +1,4 @@
-"""The image of the rendered project, and what runs in it."""
+"""The image of the rendered project, and its processes."""
 
 import time
 from collections.abc import Iterator

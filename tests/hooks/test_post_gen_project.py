@@ -1,4 +1,4 @@
-"""What happens after the files are rendered."""
+"""The hook that runs after the files are rendered."""
 
 import json
 import sys

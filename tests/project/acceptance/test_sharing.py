@@ -1,4 +1,4 @@
-"""What the processes of the project share in Redis."""
+"""The cache and the channel layer that processes share in Redis."""
 
 import subprocess
 import sys
