@@ -14,8 +14,8 @@ import pytest
 from django_tasks_db.models import DBTaskResult
 
 from jobs.tasks import aggregate
-from tests.live.clients import connected
 from tests.answers import HeldBack, echo, echoes, task_id
+from tests.live.clients import connected
 """
 
 

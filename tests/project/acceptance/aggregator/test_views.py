@@ -9,7 +9,7 @@ import pytest
 from aggregator import views
 from django.contrib.auth import get_user_model
 from django.db.backends.signals import connection_created
-from django.test import AsyncClient, Client, RequestFactory
+from django.test import AsyncClient, Client
 from django.urls import path
 from onloop.authentication import authenticated
 from onloop.testing import Call, barrier, serve_upstream
@@ -33,16 +33,6 @@ async def test_sync_api_returns_the_task_id(
     response = await get(f"{server}/sync/api/{query}")
     assert response.status_code == 200
     assert response.json() == {"message": "Hello World!", "task_id": expected}
-
-
-def test_sync_api_sleeps(
-    rf: RequestFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    naps: list[float] = []
-    monkeypatch.setattr("time.sleep", naps.append)
-    settings.SYNC_API_DELAY = 1.5
-    views.sync_api(rf.get("/"))
-    assert naps == [1.5]
 
 
 @pytest.mark.parametrize("path", ["/sync/api/", AGGREGATED])
