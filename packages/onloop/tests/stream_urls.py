@@ -19,7 +19,7 @@ class Source:
         self.closed = threading.Event()
 
     async def silent(self) -> AsyncGenerator[Event]:
-        """One event, and then nothing for ever."""
+        """One event, and then nothing more."""
         try:
             self.produced += 1
             yield Event("message", "hello")

@@ -14,7 +14,7 @@ __all__ = ["application"]
 
 
 async def ticks() -> AsyncIterator[bytes]:
-    """One tick, and then nothing for ever."""
+    """One tick, and then nothing more."""
     yield b"tick"
     await asyncio.Event().wait()
 

@@ -27,7 +27,7 @@ visitor: ContextVar[str] = ContextVar("visitor", default="nobody")
 
 
 def forget() -> None:
-    """Begin anew; a thread that a test has left behind goes on."""
+    """Reset everything; a thread that a test has left behind goes on."""
     global gate, thread_gate
     thread_gate.set()
     gate, thread_gate = asyncio.Event(), threading.Event()
