@@ -20,10 +20,6 @@ async def get(url: str, method: str = "GET") -> httpx.Response:
         return await client.request(method, url)
 
 
-def echoes(count: int) -> list[dict[str, int]]:
-    return [{"task_id": number} for number in range(count)]
-
-
 def circuits() -> dict[str, str]:
     """The state of the circuit to each server that was called."""
     return {name: str(origin.breaker.state) for name, origin in origins().items()}

@@ -13,7 +13,7 @@ from onloop.testing import Call, serve_process, serve_upstream
 
 from tests.acceptance.clients import AGGREGATED, closed_port, get
 from tests.acceptance.services.polling import eventually
-from tests.acceptance.upstreams import echo
+from tests.answers import echo
 
 REQUESTS = 150  # Of each kind.
 POOL = 10

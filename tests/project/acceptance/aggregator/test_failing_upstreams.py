@@ -6,8 +6,8 @@ import pytest
 from onloop.testing import Answer, Call, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import AGGREGATED, echoes, get
-from tests.acceptance.upstreams import echo, task_id
+from tests.acceptance.clients import AGGREGATED, get
+from tests.answers import echo, echoes, task_id
 
 
 async def html(call: Call) -> None:

@@ -7,7 +7,7 @@ from onloop.testing import Call, serve_upstream
 from pytest_django import Settings
 
 from tests.acceptance.clients import AGGREGATED, closed_port, get
-from tests.acceptance.upstreams import echo
+from tests.answers import echo
 
 
 async def test_server_timing_has_the_total_and_the_slowest_call(

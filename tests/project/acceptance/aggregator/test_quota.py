@@ -7,7 +7,7 @@ from onloop.testing import Call, serve_upstream
 from pytest_django import Settings
 
 from tests.acceptance.clients import AGGREGATED, circuits, get
-from tests.acceptance.upstreams import echo, task_id
+from tests.answers import echo, task_id
 
 BODY = b'"' + b"x" * 398 + b'"'
 

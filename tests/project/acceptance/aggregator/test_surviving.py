@@ -11,8 +11,8 @@ from onloop.http import HTTPClientError
 from onloop.testing import Answer, Call, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import AGGREGATED, circuits, echoes, get
-from tests.acceptance.upstreams import echo, task_id
+from tests.acceptance.clients import AGGREGATED, circuits, get
+from tests.answers import echo, echoes, task_id
 
 PROJECT = Path(__file__).resolve().parents[3]
 

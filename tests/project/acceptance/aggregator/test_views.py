@@ -15,8 +15,8 @@ from onloop.authentication import authenticated
 from onloop.testing import Call, barrier, serve_upstream
 from pytest_django import Settings
 
-from tests.acceptance.clients import AGGREGATED, echoes, get
-from tests.acceptance.upstreams import echo, task_id
+from tests.acceptance.clients import AGGREGATED, get
+from tests.answers import echo, echoes, task_id
 
 User = get_user_model()
 

@@ -9,7 +9,7 @@ from onloop.testing import TLS, Call, barrier, serve_upstream
 from pytest_django import Settings
 
 from tests.acceptance.clients import parse
-from tests.acceptance.upstreams import Hanging, HeldBack, echo, task_id
+from tests.answers import Hanging, HeldBack, echo, task_id
 
 STREAM = "/async/api_stream/"
 
@@ -52,7 +52,7 @@ async def test_result_is_sent_when_it_arrives(server: str, settings: Settings) -
         async with client.stream("GET", f"{server}{STREAM}?fan_out=3") as response:
             lines = response.aiter_lines()
             for index in (2, 0, 1):
-                held_back.let_go[index].set()
+                held_back.release[index].set()
                 async for line in lines:
                     if '"index"' in line:
                         break

@@ -21,7 +21,7 @@ from pytest_django import Settings
 from websockets.exceptions import InvalidStatus
 
 from tests.acceptance.clients import connected, parse
-from tests.acceptance.upstreams import echo
+from tests.answers import echo
 
 User = get_user_model()
 

@@ -7,7 +7,7 @@ import httpx
 from onloop.testing import serve_process, serve_upstream
 
 from tests.acceptance.clients import connected, parse
-from tests.acceptance.upstreams import HeldBack
+from tests.answers import HeldBack
 
 COUNT = 4
 
@@ -34,8 +34,8 @@ async def test_run_of_one_process_reaches_the_clients_of_the_other(
                 assert (await follower.receive())["count"] == COUNT
 
                 # The stream of one process breaks off halfway; it continues in the other.
-                held_back.let_go[0].set()
-                held_back.let_go[1].set()
+                held_back.release[0].set()
+                held_back.release[1].set()
                 followed = [await follower.receive(), await follower.receive()]
                 url = f"/async/runs/{run}/"
                 async with browser.stream("GET", one_url + url) as response:
@@ -45,12 +45,12 @@ async def test_run_of_one_process_reaches_the_clients_of_the_other(
                         if text.count("event: result") == 2:
                             break
                 seen = parse(text)
-                held_back.let_go[2].set()
+                held_back.release[2].set()
                 followed.append(await follower.receive())
                 last_seen = {"Last-Event-ID": seen[-1]["id"]}
                 async with browser.stream("GET", other_url + url, headers=last_seen) as response:
                     assert response.status_code == 200
-                    held_back.let_go[3].set()
+                    held_back.release[3].set()
                     seen += parse("".join([part async for part in response.aiter_text()]))
 
                 reports = await starter.receive_until("done")

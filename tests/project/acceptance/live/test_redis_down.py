@@ -16,7 +16,7 @@ from pytest_django import Settings
 from tests.acceptance.clients import connected, parse
 from tests.acceptance.services.own_redis import RedisServer
 from tests.acceptance.services.polling import eventually
-from tests.acceptance.upstreams import HeldBack, echo
+from tests.answers import HeldBack, echo
 
 UNAVAILABLE = {
     "type": "unavailable",
@@ -106,7 +106,7 @@ async def test_run_survives_redis_going_down_and_is_lost_to_followers(
                 return bool(outages(caplog))
 
             await eventually(noticed)
-            for answer in held_back.let_go:
+            for answer in held_back.release:
                 answer.set()
             assert (await socket.receive_until("done"))[-1]["ok"] == 2
             (lost,) = parse("".join([part async for part in text]))
@@ -137,6 +137,6 @@ async def test_followers_resume_when_redis_is_back(
 
         await eventually(noticed)
         own_redis.speak()
-        held_back.let_go[0].set()
+        held_back.release[0].set()
         assert await follower.receive_until("done") == await socket.receive_until("done")
     assert len(outages(caplog)) == 1

@@ -13,7 +13,7 @@ from onloop.testing import Call, serve_upstream
 from pytest_django import Settings
 
 from tests.acceptance.clients import connected, parse
-from tests.acceptance.upstreams import Hanging, HeldBack, echo
+from tests.answers import Hanging, HeldBack, echo
 
 
 def path(run: str) -> str:
@@ -38,9 +38,9 @@ async def test_live_run_is_followed_from_its_beginning(
         ):
             text = response.aiter_text()
             events = parse(await anext(text))
-            held_back.let_go[1].set()
+            held_back.release[1].set()
             events += parse(await anext(text))
-            held_back.let_go[0].set()
+            held_back.release[0].set()
             events += parse("".join([part async for part in text]))
         reports = await client.receive_until("done")
 

@@ -9,7 +9,7 @@ from onloop.testing import barrier, fetch, serve_upstream
 from pytest_django import Settings
 
 from tests.acceptance.clients import connected
-from tests.acceptance.upstreams import Hanging, HeldBack, echo
+from tests.answers import Hanging, HeldBack, echo
 
 
 async def test_run_is_reported(server: str, settings: Settings, hops: list[str]) -> None:
@@ -51,7 +51,7 @@ async def test_result_is_sent_when_it_arrives(server: str, settings: Settings) -
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         await client.start(3)
         for index in (2, 0, 1):
-            held_back.let_go[index].set()
+            held_back.release[index].set()
             assert (await client.receive())["index"] == index
 
 
@@ -199,7 +199,7 @@ async def test_idle_connection_is_closed_but_not_during_a_run(
         await client.start(1)
         monkeypatch.setattr(conversation, "IDLE_SECONDS", 0.01)
         assert (await client.error_for('{"type": "start"}'))["type"] == "busy"
-        held_back.let_go[0].set()
+        held_back.release[0].set()
         await client.receive_until("done")
         assert (await client.receive())["error"] == {
             "type": "idle",
@@ -213,14 +213,14 @@ async def test_others_follow_a_run_from_its_beginning(server: str, settings: Set
     async with serve_upstream(held_back) as upstream, connected(server) as client:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         run = await client.start(2)
-        held_back.let_go[1].set()
+        held_back.release[1].set()
         seen = [await client.receive()]
         async with connected(server) as early:
             await early.send(type="follow", run=run)
             start, first = await early.receive(), await early.receive()
             assert (start["type"], start["count"], start["run"]) == ("start", 2, run)
             assert first == seen[0]
-            held_back.let_go[0].set()
+            held_back.release[0].set()
             seen += await client.receive_until("done")
             assert await early.receive_until("done") == seen[1:]
             async with connected(server) as late:

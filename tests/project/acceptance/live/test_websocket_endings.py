@@ -6,7 +6,7 @@ import signal
 from onloop.testing import serve_process, serve_upstream
 
 from tests.acceptance.clients import connected
-from tests.acceptance.upstreams import Hanging
+from tests.answers import Hanging
 
 
 async def test_server_stop_closes_every_connection() -> None:
