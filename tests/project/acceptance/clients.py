@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 from onloop.http.origins import origins
 from onloop.testing import TLS
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+
+from tests.live import clients
 
 AGGREGATED = "/async/api_aggregated/"
 
@@ -41,31 +43,8 @@ def parse(text: str) -> list[dict[str, Any]]:
     return events
 
 
-class Socket:
-    """One WebSocket to the project."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-
-    async def send(self, **message: object) -> None:
-        await self.connection.send(json.dumps(message))
-
-    async def receive(self) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(await self.connection.recv())
-        return message
-
-    async def receive_until(self, name: str) -> list[dict[str, Any]]:
-        messages = [await self.receive()]
-        while messages[-1]["type"] != name:
-            messages.append(await self.receive())
-        return messages
-
-    async def start(self, fan_out: int) -> str:
-        """Start a run and return its id."""
-        await self.send(type="start", fan_out=fan_out)
-        start = await self.receive()
-        assert start["type"] == "start"
-        return str(start["run"])
+class Socket(clients.Socket):
+    """One WebSocket to the project, which may also send bad messages and be closed."""
 
     async def error_for(self, text: str | bytes) -> dict[str, Any]:
         """Send a message, and return the error that comes back."""
