@@ -14,7 +14,7 @@ from onloop.http import (
     BodyQuota,
     HTTPClientError,
     fetch_json,
-    gather,
+    fan_out,
     http_client,
     origin_of,
 )
@@ -43,7 +43,7 @@ def task_urls(url: str, count: int) -> tuple[str, ...]:
 async def call_upstream(
     count: int, *, max_bytes: int | None = None
 ) -> AsyncIterator[AsyncIterator[Arrival[bytes]]]:
-    """Call the upstream for `count` task ids within the limits of the settings, using `gather`.
+    """Call the upstream for `count` task ids within the limits of the settings, using `fan_out`.
 
     `max_bytes` lowers the maximum length of a body.
     """
@@ -59,7 +59,7 @@ async def call_upstream(
             until=asyncio.get_running_loop().time() + deadline,
             quota=BodyQuota(settings.AGGREGATOR_MAX_TOTAL_BYTES),
         )
-        async with gather(
+        async with fan_out(
             partial(fetch_json, get),
             task_urls(url, count),
             concurrency=settings.AGGREGATOR_CONCURRENCY,

@@ -14,7 +14,7 @@ from onloop.http.errors import (
     QuotaExceededError,
     describe,
 )
-from onloop.http.gather import Arrival, gather
+from onloop.http.fan_out import Arrival, fan_out
 from onloop.http.json_body import fetch_json
 from onloop.http.limits import BodyQuota
 from onloop.http.origins import Origin, origin_of
@@ -35,8 +35,8 @@ __all__ = [
     "PoolTimeoutError",
     "QuotaExceededError",
     "describe",
+    "fan_out",
     "fetch_json",
-    "gather",
     "http_client",
     "origin_of",
     "shared_http_client",

@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from onloop.http import BadResponseError, DeadlineExceededError, HTTPClientError, gather
+from onloop.http import BadResponseError, DeadlineExceededError, HTTPClientError, fan_out
 
 
 async def collect(
@@ -13,7 +13,7 @@ async def collect(
     concurrency: int = 1000,
     deadline: float = 60.0,
 ) -> list[tuple[int, bytes | HTTPClientError]]:
-    async with gather(call, items, concurrency=concurrency, deadline=deadline) as arrivals:
+    async with fan_out(call, items, concurrency=concurrency, deadline=deadline) as arrivals:
         return [(arrival.index, arrival.outcome) async for arrival in arrivals]
 
 
@@ -29,7 +29,7 @@ async def test_outcomes_come_as_they_arrive() -> None:
         await answered[item].wait()
         return b"%d" % item
 
-    async with gather(call, range(3), concurrency=3, deadline=60.0) as arrivals:
+    async with fan_out(call, range(3), concurrency=3, deadline=60.0) as arrivals:
         for item in (2, 0, 1):
             answered[item].set()
             assert (await anext(arrivals)).outcome == b"%d" % item
@@ -60,7 +60,7 @@ async def test_times_show_when_each_call_ran() -> None:
     async def call(item: int) -> bytes:
         return b"" if item < 2 else await forever(item)
 
-    async with gather(call, range(4), concurrency=1, deadline=0.05) as arrivals:
+    async with fan_out(call, range(4), concurrency=1, deadline=0.05) as arrivals:
         first, second, in_flight, not_begun = [arrival async for arrival in arrivals]
     assert 0 <= first.started <= first.started + first.elapsed <= second.started
     assert second.started + second.elapsed <= in_flight.started
@@ -123,7 +123,7 @@ async def test_leaving_the_block_ends_the_calls() -> None:
         finally:
             ended.append(item)
 
-    async with gather(call, range(4), concurrency=4, deadline=60.0) as arrivals:
+    async with fan_out(call, range(4), concurrency=4, deadline=60.0) as arrivals:
         assert (await anext(arrivals)).outcome == b"first"
         assert not ended
     assert sorted(ended) == [1, 2, 3]
@@ -131,7 +131,7 @@ async def test_leaving_the_block_ends_the_calls() -> None:
 
 async def test_error_of_the_block_is_raised_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
-        async with gather(forever, range(4), concurrency=4, deadline=60.0):
+        async with fan_out(forever, range(4), concurrency=4, deadline=60.0):
             raise ZeroDivisionError
     assert asyncio.all_tasks() == {asyncio.current_task()}
 

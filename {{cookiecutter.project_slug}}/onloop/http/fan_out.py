@@ -30,7 +30,7 @@ class Arrival[Answer]:
 
 
 @asynccontextmanager
-async def gather[Item, Answer](
+async def fan_out[Item, Answer](
     call: Callable[[Item], Awaitable[Answer]],
     items: Sequence[Item],
     *,
@@ -41,7 +41,7 @@ async def gather[Item, Answer](
 
     Example::
 
-        async with gather(call, items, concurrency=10, deadline=30.0) as arrivals:
+        async with fan_out(call, items, concurrency=10, deadline=30.0) as arrivals:
             async for arrival in arrivals:
                 ...
 
