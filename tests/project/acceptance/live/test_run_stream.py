@@ -9,11 +9,11 @@ from live import shared_runs
 from live.run import without_response
 from onloop.event import Event
 from onloop.events.hubs import Publisher
-from onloop.testing import Call, serve_upstream
+from onloop.testing import serve_upstream
 from pytest_django import Settings
 
 from tests.acceptance.clients import connected, parse
-from tests.answers import Hanging, HeldBack, echo
+from tests.answers import HeldBack
 
 
 def path(run: str) -> str:
@@ -52,24 +52,6 @@ async def test_live_run_is_followed_from_its_beginning(
     assert not hops
 
 
-async def test_reconnect_misses_and_repeats_nothing(server: str, settings: Settings) -> None:
-    async with serve_upstream(echo) as upstream, connected(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        run = await client.start(3)
-        await client.receive_until("done")
-    events = parse((await get(server + path(run))).text)
-    for seen, event in enumerate(events[:-1], start=1):
-        response = await get(server + path(run), **{"Last-Event-ID": event["id"]})
-        assert parse(response.text) == events[seen:]
-    response = await get(server + path(run), **{"Last-Event-ID": "nonsense"})
-    assert parse(response.text) == events
-
-
-async def test_finished_stream_answers_204_on_reconnect(server: str) -> None:
-    response = await get(server + path("0123456789abcdef"), **{"Last-Event-ID": "done"})
-    assert (response.status_code, response.content) == (204, b"")
-
-
 @pytest.mark.parametrize("run", ["0123456789abcdef", "x", "é"])
 async def test_unknown_run_gets_404(server: str, run: str) -> None:
     response = await get(server + path(run))
@@ -82,19 +64,6 @@ async def test_unknown_run_gets_404(server: str, run: str) -> None:
 async def test_other_methods_get_405(async_client: AsyncClient) -> None:
     response = await async_client.post(path("0123456789abcdef"))
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
-
-
-async def test_cancelled_run_ends_the_stream(server: str, settings: Settings) -> None:
-    hanging = Hanging(2)
-    async with serve_upstream(hanging) as upstream:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        async with connected(server) as client:
-            run = await client.start(2)
-            await hanging.all_in.wait()
-        start, end = parse((await get(server + path(run))).text)
-    assert start["event"] == "start"
-    assert (end["event"], end["id"]) == ("cancelled", "done")
-    assert end["data"] == {"message": "The run was cancelled."}
 
 
 async def test_run_of_a_dead_server_is_reported_lost(
@@ -110,21 +79,6 @@ async def test_run_of_a_dead_server_is_reported_lost(
     assert start.name == "start"
     assert lost.name == "lost"
     assert json.loads(lost.data)["message"] == "The run has reported nothing for 0.05 s."
-
-
-async def test_followers_get_no_long_response(server: str, settings: Settings) -> None:
-    async def answer(call: Call) -> None:
-        await call.reply(b'"%b"' % (b"x" * shared_runs.MAX_DATA))
-
-    async with serve_upstream(answer) as upstream, connected(server) as client:
-        settings.AGGREGATOR_UPSTREAM_URL = upstream.url
-        run = await client.start(1)
-        result, done = await client.receive_until("done")
-    _, spared, told_done = parse((await get(server + path(run))).text)
-    assert len(result["response"]) == shared_runs.MAX_DATA
-    assert "response" not in spared["data"]
-    assert (spared["data"]["index"], spared["data"]["ok"]) == (0, True)
-    assert told_done["data"]["ok"] == done["ok"] == 1
 
 
 @pytest.mark.parametrize("response", ['[{"a": 1, "response": 2}]', "1" * 5_000])
