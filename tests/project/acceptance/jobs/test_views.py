@@ -37,24 +37,6 @@ async def ended(client: AsyncClient, url: str) -> dict[str, Any]:
     return await until(look, wanted=lambda job: job["finished_at"])
 
 
-async def test_aggregations_count_against_the_rate_limit(settings: Settings) -> None:
-    settings.AGGREGATOR_RATE_LIMIT = (1, 3600)
-    statuses = [(await AsyncClient().post("/jobs/aggregate/")).status_code for _ in range(2)]
-
-    assert statuses == [202, 429]
-
-
-async def test_number_of_calls_is_limited_by_the_settings(settings: Settings) -> None:
-    settings.AGGREGATOR_MAX_FAN_OUT = 10
-
-    response = await AsyncClient().post("/jobs/aggregate/?fan_out=11")
-
-    assert response.status_code == 400
-    assert response.json()["error"]["message"] == (
-        "fan_out is '11', but it must be a whole number from 1 to 10."
-    )
-
-
 async def test_jobs_can_require_a_login(settings: Settings) -> None:
     urlconf = ModuleType("urlconf")
     urlconf.urlpatterns = [  # type: ignore[attr-defined]
@@ -145,13 +127,3 @@ async def test_bad_request_is_refused(method: str, path: str, status: int) -> No
     if status == 404:
         assert response.json()["error"]["type"] == "not_found"
         assert path.split("/")[2] in response.json()["error"]["message"]
-
-
-async def test_jobs_beyond_the_queue_limit_get_503(settings: Settings) -> None:
-    settings.JOBS_MAX_QUEUED = 2
-    client = AsyncClient()
-
-    answers = [await client.post("/jobs/aggregate/?fan_out=1") for _ in range(3)]
-
-    assert [answer.status_code for answer in answers] == [202, 202, 503]
-    assert answers[2].json()["error"]["type"] == "queue_full"
