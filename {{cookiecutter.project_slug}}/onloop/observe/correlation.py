@@ -14,10 +14,9 @@ from contextvars import Context, ContextVar
 from secrets import token_hex
 from typing import Any
 
-from structlog.contextvars import bind_contextvars, clear_contextvars
-
 from onloop.asgi.threads import caller_has_chosen, request_thread
 from onloop.asgi.types import Application, Receive, Scope, Send
+from onloop.observe._structlog import bind_contextvars, clear_contextvars
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
 _TRACEPARENT = re.compile(

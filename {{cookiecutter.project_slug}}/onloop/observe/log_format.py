@@ -8,8 +8,7 @@ import logging
 import sys
 from typing import Any
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from onloop.observe._structlog import EventDict, Processor, WrappedLogger, structlog
 
 
 def formatter(renderer: str) -> "Formatter":

@@ -19,11 +19,11 @@ from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor, RequestInfo
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from structlog.contextvars import bind_contextvars
 from yarl import URL
 
 from onloop.asgi.types import Application, Receive, Scope, Send
 from onloop.conf import PROBES, settings
+from onloop.observe._structlog import bind_contextvars
 from onloop.observe.correlation import ANSWERS
 
 _NOT_TRACED = ",".join(f"/{path}$" for path in PROBES)
