@@ -3,34 +3,38 @@
 httpx is the interface of calls, not what carries them: `onloop.http.wires` does.
 """
 
-from httpx import (
-    URL,
-    AsyncBaseTransport,
-    AsyncByteStream,
-    AsyncClient,
-    BasicAuth,
-    ByteStream,
-    ConnectError,
-    Cookies,
-    DecodingError,
-    Headers,
-    HTTPError,
-    HTTPStatusError,
-    LocalProtocolError,
-    PoolTimeout,
-    ProxyError,
-    ReadError,
-    ReadTimeout,
-    RemoteProtocolError,
-    Request,
-    RequestError,
-    Response,
-    Timeout,
-    TimeoutException,
-    TransportError,
-    UnsupportedProtocol,
-    create_ssl_context,
-)
+from onloop.imports import not_installed
+
+# httpx imports its command line if it can, with click, rich and pygments.
+with not_installed("httpx._main"):
+    from httpx import (
+        URL,
+        AsyncBaseTransport,
+        AsyncByteStream,
+        AsyncClient,
+        BasicAuth,
+        ByteStream,
+        ConnectError,
+        Cookies,
+        DecodingError,
+        Headers,
+        HTTPError,
+        HTTPStatusError,
+        LocalProtocolError,
+        PoolTimeout,
+        ProxyError,
+        ReadError,
+        ReadTimeout,
+        RemoteProtocolError,
+        Request,
+        RequestError,
+        Response,
+        Timeout,
+        TimeoutException,
+        TransportError,
+        UnsupportedProtocol,
+        create_ssl_context,
+    )
 
 __all__ = [
     "URL",
