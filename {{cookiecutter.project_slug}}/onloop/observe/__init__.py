@@ -9,7 +9,6 @@ from onloop.conf import settings
 from onloop.observe.access_log import log_access
 from onloop.observe.correlation import Correlation, outgoing_headers
 from onloop.observe.exchange import ExchangeMiddleware
-from onloop.observe.metrics import InFlight, event_loop_lag_measured, measure_request
 
 __all__ = ["observed", "outgoing_headers", "telemetry"]
 
@@ -22,6 +21,9 @@ def observed(app: Application) -> Application:
     if settings.MAX_PENDING_REQUESTS:
         app = LoadShedding(app, settings.MAX_PENDING_REQUESTS)
     if settings.METRICS:
+        # prometheus_client takes 10 ms to import.
+        from onloop.observe.metrics import InFlight, measure_request
+
         app = InFlight(ExchangeMiddleware(app, log_access, measure_request))
     else:
         app = ExchangeMiddleware(app, log_access)
@@ -42,5 +44,7 @@ async def telemetry() -> AsyncIterator[None]:
 
             await stack.enter_async_context(spans_exported())
         if settings.METRICS:
+            from onloop.observe.metrics import event_loop_lag_measured
+
             await stack.enter_async_context(event_loop_lag_measured())
         yield

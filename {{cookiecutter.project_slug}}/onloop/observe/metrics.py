@@ -1,4 +1,4 @@
-"""Prometheus metrics of requests and the event loop, served by `onloop.probes.metrics`.
+"""Prometheus metrics of requests and the event loop, shown by `onloop.probes.exposition`.
 
 They are measured only while `settings.METRICS` is on. Labels have few values: the pattern of a URL,
 never its path. https://prometheus.io/docs/practices/naming/

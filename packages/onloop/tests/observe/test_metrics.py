@@ -21,7 +21,7 @@ from onloop.http import metrics as http_metrics
 from onloop.http.metrics import CallDurations
 from onloop.observe import metrics, observed, telemetry
 from onloop.observe.metrics import event_loop_lag_measured
-from onloop.probes.metrics import DatabasePools
+from onloop.probes.exposition import DatabasePools
 from onloop.testing import Call, serve_app, serve_upstream
 from tests.http.calls import hello
 
@@ -186,7 +186,7 @@ def test_database_pool_is_told(postgres_url: str, monkeypatch: pytest.MonkeyPatc
     pooled: dict[str, Any] = Env.db_url_config(postgres_url)
     pooled["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 5}}
     databases = ConnectionHandler({"default": Env.db_url_config("sqlite://:memory:"), "pg": pooled})
-    monkeypatch.setattr("onloop.probes.metrics.connections", databases)
+    monkeypatch.setattr("onloop.probes.exposition.connections", databases)
     wrapper: Any = databases["pg"]
     wrapper.connect()
     try:
