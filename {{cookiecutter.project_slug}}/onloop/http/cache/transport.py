@@ -1,0 +1,307 @@
+"""The transport that answers from the cache, and keeps what the next one answers."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import time
+
+from onloop.http._httpx import (
+    URL,
+    AsyncBaseTransport,
+    ByteStream,
+    InvalidURL,
+    Request,
+    RequestError,
+    Response,
+)
+from onloop.http.cache.answers import (
+    Index,
+    Outcome,
+    StoredResponse,
+    decode_index,
+    decode_response,
+    encode,
+)
+from onloop.http.cache.declaration import Cache
+from onloop.http.cache.keys import Keys
+from onloop.http.cache.reuse import (
+    NO_WISHES,
+    Use,
+    Wishes,
+    bypasses,
+    helps_on_error,
+    use_of,
+    validating,
+    wishes,
+)
+from onloop.http.cache.revalidation import REVALIDATION_SECONDS, Revalidations
+from onloop.http.cache.storage import Storage
+from onloop.http.cache.storing import (
+    MOST_SECONDS,
+    Received,
+    is_about,
+    is_same,
+    seconds_to_keep,
+    to_store,
+    updated,
+    vary,
+)
+from onloop.http.exceptions import PASSING_STATUSES
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110, section 9.2.1
+ERRORS = {500, 502, 503, 504}  # RFC 5861, section 4
+RETRY_SECONDS = 5.0  # How long nobody tries again after a failed revalidation.
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the answer to a request is stored, and what is stored there."""
+
+    url_key: str
+    caller: bytes
+    key: str
+    index: Index | None
+    stored: StoredResponse | None
+
+
+class CacheTransport(AsyncBaseTransport):
+    """Answers GET and HEAD from what is stored of one upstream; see `onloop.http.cache.Cache`.
+
+    `response.extensions["cache"]` is `"hit"`, `"stale"`, `"revalidated"` or `"miss"`, and there is
+    none where the cache has no part: other methods, streams, parts, and requests with `no-store`.
+
+    Attributes:
+        hits, stale, revalidated, misses: how many calls were answered so in this process.
+    """
+
+    def __init__(
+        self,
+        next_: AsyncBaseTransport,
+        name: str,
+        cache: Cache,
+        *,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self.hits = 0
+        self.stale = 0
+        self.revalidated = 0
+        self.misses = 0
+        self._next = next_
+        self._cache = cache
+        self._clock = clock
+        self._keys = Keys(name)
+        self._storage = Storage()
+        self._revalidations = Revalidations(name)
+        # The answers of an upstream usually depend on the same headers. With this guess, a hit is
+        # one round trip; a wrong one costs another.
+        self._vary: tuple[str, ...] = ()
+
+    async def handle_async_request(self, request: Request) -> Response:
+        """Return the answer to a request, from the cache or from the next transport.
+
+        Raises:
+            HTTPError: the next transport has failed, and nothing stored may replace its answer.
+        """
+        if request.method not in ("GET", "HEAD"):
+            return await self._pass_on(request)
+        if bypasses(request):
+            return await self._next.handle_async_request(request)
+        wished = wishes(request)
+        place = await self._find(request)
+        if place.stored:
+            use = use_of(place.stored, wished, self._clock())
+            if use is Use.FRESH:
+                return self._reuse(place.stored, "hit", request)
+            if use is Use.WHILE_REVALIDATING:
+                self._revalidate_later(request, place.key)
+            if use is not Use.TO_VALIDATE:
+                return self._reuse(place.stored, "stale", request)
+        if wished.only_if_cached:
+            self.misses += 1
+            return Response(504, extensions={"cache": "miss"})
+        return await self._fetch(request, place, wished)
+
+    async def aclose(self) -> None:
+        """End the revalidations on the running event loop, and close the next transport."""
+        await self._revalidations.end()
+        await self._next.aclose()
+
+    def _reuse(self, stored: StoredResponse, outcome: Outcome, request: Request) -> Response:
+        if outcome == "hit":
+            self.hits += 1
+        else:
+            self.stale += 1
+        return stored.response(outcome, request.method, self._clock())
+
+    async def _fetch(self, request: Request, place: _Place, wished: Wishes) -> Response:
+        """Return the upstream's answer, or the stored one if the upstream has failed."""
+
+        def replacement() -> StoredResponse | None:
+            stored = place.stored
+            return stored if stored and helps_on_error(stored, wished, self._clock()) else None
+
+        try:
+            response = await self._refresh(request, place)
+        except RequestError:
+            if stored := replacement():
+                return self._reuse(stored, "stale", request)
+            raise
+        if response.status_code in ERRORS and (stored := replacement()):
+            await response.aclose()
+            return self._reuse(stored, "stale", request)
+        if response.extensions["cache"] == "revalidated":
+            self.revalidated += 1
+        else:
+            self.misses += 1
+        return response
+
+    async def _refresh(self, request: Request, place: _Place) -> Response:
+        """Return the upstream's answer, having stored it, or having updated the stored one."""
+        stored = place.stored
+        sent = validating(request, stored) if stored and request.method == "GET" else request
+        sent_at = self._clock()
+        response = await self._next.handle_async_request(sent)
+        answer = Received(response.status_code, response.headers, b"", sent_at, self._clock())
+        if stored and sent is not request and answer.status == 304:
+            await response.aclose()
+            if not is_about(answer.headers, stored):
+                place.stored = None
+                return await self._refresh(request, place)
+            return await self._freshen(request, place, stored, answer)
+        if request.method == "HEAD":
+            if stored and answer.status == 200:
+                await self._learn_from_head(request, place, stored, answer)
+        elif isinstance(response.stream, ByteStream):
+            await self._keep(request, place, answer._replace(body=b"".join(response.stream)))
+        response.extensions["cache"] = "miss"
+        return response
+
+    async def _freshen(
+        self, request: Request, place: _Place, stored: StoredResponse, answer: Received
+    ) -> Response:
+        """Return the stored answer that a 304 answer is about, updated by it (section 4.3.4)."""
+        headers = updated(stored, answer.headers)
+        await self._keep(
+            request, place, answer._replace(status=stored.status, headers=headers, body=stored.body)
+        )
+        return Response(
+            stored.status,
+            headers=headers,
+            stream=ByteStream(stored.body),
+            extensions={"cache": "revalidated"},
+        )
+
+    async def _learn_from_head(
+        self, request: Request, place: _Place, stored: StoredResponse, answer: Received
+    ) -> None:
+        """Update the stored answer, or delete it if it is out of date (section 4.3.5)."""
+        if is_same(stored, answer.headers):
+            headers = updated(stored, answer.headers)
+            await self._keep(request, place, answer._replace(headers=headers, body=stored.body))
+        else:
+            await self._storage.delete(place.key)
+
+    async def _find(self, request: Request) -> _Place:
+        """Return where the answer to a request is stored, and what is there for its caller."""
+        url_key = self._keys.of_url(request.url)
+        caller = self._keys.of_caller(request)
+        guess = self._vary
+        key = self._key(request, url_key, caller, guess)
+        index_data, data = await self._storage.get(url_key, key)
+        index = decode_index(index_data)
+        if index and index.vary != guess:
+            self._vary = index.vary
+            key = self._key(request, url_key, caller, index.vary)
+            (data,) = await self._storage.get(key)
+        stored = decode_response(data) if index else None
+        if stored and index and stored.version != index.version:
+            stored = None  # It is invalid (section 4.4).
+        if stored and self._cache.shared and caller and not stored.for_everybody:
+            stored = None  # Other than in section 3.5, it is not for callers with credentials.
+        return _Place(url_key, caller, key, index, stored)
+
+    def _key(self, request: Request, url_key: str, caller: bytes, names: tuple[str, ...]) -> str:
+        cache_of = b"" if self._cache.shared else caller
+        return self._keys.of_answer(url_key, cache_of, names, request.headers)
+
+    async def _keep(self, request: Request, place: _Place, answer: Received) -> None:
+        """Store an answer to GET if that is allowed and of use."""
+        if answer.status in ERRORS and place.stored:
+            return  # The older answer may still help.
+        index = _index_with(place.index, vary(answer.headers))
+        stored = to_store(
+            answer, self._cache, has_credentials=bool(place.caller), version=index.version
+        )
+        if stored is None:
+            if place.stored and answer.status not in PASSING_STATUSES:
+                await self._storage.delete(place.key)
+            return
+        if place.index is None:
+            # If there is one now, the URL was invalidated meanwhile, or another call was faster.
+            if not await self._storage.add(place.url_key, encode(index), MOST_SECONDS):
+                return
+        elif index is not place.index:
+            await self._storage.set(place.url_key, encode(index), MOST_SECONDS)
+        key = self._key(request, place.url_key, place.caller, index.vary)
+        await self._storage.set(key, encode(stored), seconds_to_keep(stored, answer.received_at))
+
+    def _revalidate_later(self, request: Request, key: str) -> None:
+        get = Request(
+            "GET", request.url, headers=request.headers.raw, extensions=request.extensions
+        )
+        self._revalidations.start(key, partial(self._revalidate, get, key))
+
+    async def _revalidate(self, request: Request, key: str) -> None:
+        """Revalidate a stored answer, unless another process does."""
+        lock = f"{key}:revalidation"
+        if not await self._storage.add(lock, b"1", REVALIDATION_SECONDS):
+            return
+        succeeded = False
+        try:
+            place = await self._find(request)
+            if place.stored and use_of(place.stored, NO_WISHES, self._clock()) is Use.FRESH:
+                succeeded = True  # Another process was faster.
+                return
+            response = await self._refresh(request, place)
+            await response.aclose()
+            succeeded = response.status_code not in PASSING_STATUSES
+        finally:
+            if succeeded:
+                await self._storage.delete(lock)
+            else:
+                await self._storage.set(lock, b"1", RETRY_SECONDS)
+
+    async def _pass_on(self, request: Request) -> Response:
+        """Return the upstream's answer to another method; invalidate what it may have changed."""
+        response = await self._next.handle_async_request(request)
+        if request.method not in SAFE_METHODS and 200 <= response.status_code < 400:
+            for url in _changed_urls(request, response):
+                index = Index(version=_new_version(), vary=())
+                await self._storage.set(self._keys.of_url(url), encode(index), MOST_SECONDS)
+        return response
+
+
+def _index_with(index: Index | None, names: frozenset[str]) -> Index:
+    """Return an index whose answers depend at least on these request headers."""
+    if index and names <= set(index.vary):
+        return index
+    known = index.vary if index else ()
+    return Index(version=_new_version(), vary=tuple(sorted(names.union(known))))
+
+
+def _new_version() -> bytes:
+    return os.urandom(8)
+
+
+def _changed_urls(request: Request, response: Response) -> list[URL]:
+    """Return the URLs whose stored answers are invalid now (section 4.4), of one origin."""
+    urls = [request.url]
+    for name in ("Location", "Content-Location"):
+        try:
+            url = request.url.join(response.headers[name])
+        except (KeyError, InvalidURL):
+            continue
+        if (url.scheme, url.netloc) == (request.url.scheme, request.url.netloc):
+            urls.append(url)
+    return urls
