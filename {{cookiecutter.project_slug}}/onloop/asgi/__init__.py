@@ -1,6 +1,7 @@
 """The ASGI application of a Django project: handler, lifespan, routing, limits."""
 
 from onloop.asgi.bodies import BodyLimits
+from onloop.asgi.bulkhead import thread_bulkhead
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan, Resource, add_resource, stopping
 from onloop.asgi.refusal import RequestRefusedError, serve_unless_refused
@@ -37,6 +38,7 @@ __all__ = [
     "served_port",
     "set_route",
     "stopping",
+    "thread_bulkhead",
     "until_stopping",
     "waiter",
 ]

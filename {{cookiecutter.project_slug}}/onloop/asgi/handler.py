@@ -7,6 +7,7 @@ request uses a thread only when its own code is synchronous.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from contextlib import closing, suppress
 from inspect import iscoroutinefunction
 from traceback import clear_frames
@@ -26,6 +27,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, set_script_prefix
 
 from onloop.asgi import _django, errors
+from onloop.asgi.bulkhead import bulkhead_of
 from onloop.asgi.middleware import import_middleware
 from onloop.asgi.routing import set_route
 from onloop.asgi.thread_pool import SyncThreads
@@ -50,7 +52,8 @@ class EventLoopASGIHandler(ASGIHandler):
 
     At most `settings.SYNC_THREADS` requests run synchronous code at the same time, each on its own
     thread; further ones wait their turn. A request releases its thread before its response is
-    sent, and takes another only if closing the response needs one.
+    sent, and takes another only if closing the response needs one. Views with a `thread_bulkhead`
+    have further threads.
     """
 
     def __init__(self) -> None:
@@ -94,10 +97,22 @@ class EventLoopASGIHandler(ASGIHandler):
             await super().__call__(scope, receive, send)
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
-        """Extend `BaseHandler.resolve_request()`: name the route for logs, metrics and traces."""
+        """Extend `BaseHandler.resolve_request()`: name the route, and enter the view's bulkhead."""
         match = super().resolve_request(request)
         set_route(request.scope, match.route)  # type: ignore[attr-defined]
+        if threads := bulkhead_of(match.func):
+            self._take_threads_from(threads)
         return match
+
+    def _take_threads_from(self, pool: Executor) -> None:
+        """Run the request's further synchronous code on a thread of `pool`, if that is safe."""
+        thread = request_thread()
+        if thread is None or self._has_sync_middleware:
+            return
+        signals = (request_started, request_finished)
+        if thread.taken and any(self.has_foreign_receivers(signal) for signal in signals):
+            return  # They may use what is left on the thread.
+        thread.take_from(pool)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Do what `ASGIHandler.handle()` does, without a thread for signals and closing."""

@@ -70,6 +70,11 @@ class RequestThread(Executor):
                 self._calls = SimpleQueue()
                 self._lease = None
 
+    def take_from(self, pool: Executor) -> None:
+        """Release the thread, and take the next one from another pool."""
+        self._pool = pool
+        self.release()
+
     def end(self) -> None:
         """Release the thread, now and whenever a later call leaves no other one queued."""
         self._ended = True

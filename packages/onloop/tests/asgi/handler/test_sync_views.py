@@ -14,33 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from pytest_django import Settings
 
 from onloop.asgi.handler import EventLoopASGIHandler
+from tests.asgi.handler.crowd import Crowd
 from tests.asgi.handler.exchange import Exchange, ask
 
 User = get_user_model()
 
 SIGNALS = [request_started, request_finished]
-
-
-class Crowd:
-    """A synchronous view that tells who is inside, and waits to be let out."""
-
-    def __init__(self) -> None:
-        self.threads: list[int] = []
-        self.inside = self.most = 0
-        self.lock = threading.Lock()
-        self.entered = threading.Semaphore(0)
-        self.out = threading.Semaphore(0)
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        with self.lock:
-            self.inside += 1
-            self.most = max(self.most, self.inside)
-            self.threads.append(threading.get_ident())
-        self.entered.release()
-        assert self.out.acquire(timeout=10)
-        with self.lock:
-            self.inside -= 1
-        return HttpResponse("out")
 
 
 async def test_sync_views_share_a_bounded_number_of_threads_and_wait_in_line(
