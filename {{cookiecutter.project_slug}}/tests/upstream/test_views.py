@@ -1,5 +1,9 @@
 """The sync API, which stands in for an upstream."""
 
+import asyncio
+import threading
+
+import httpx
 import pytest
 from django.test import Client
 from pytest_django import Settings
@@ -22,12 +26,25 @@ def test_sync_api_sleeps(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     naps: list[float] = []
-    monkeypatch.setattr("time.sleep", naps.append)
+    monkeypatch.setattr("upstream.views.sleep", naps.append)
     settings.SYNC_API_DELAY = 1.5
 
     client.get(SYNC)
 
     assert naps == [1.5]
+
+
+async def test_calls_do_not_wait_for_threads(
+    server: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(settings.SYNC_THREADS + 1)
+    monkeypatch.setattr("upstream.views.sleep", lambda seconds: together.wait(10))
+
+    async with httpx.AsyncClient() as client:
+        calls = [client.get(server + SYNC) for _ in range(together.parties)]
+        responses = await asyncio.gather(*calls)
+
+    assert {response.status_code for response in responses} == {200}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
