@@ -309,7 +309,7 @@ HTTP_BREAKER_SECONDS = env.seconds("HTTP_BREAKER_SECONDS", 10.0)
 
 # 10. Upstream
 
-# Seconds that the sync view sleeps.
+# Seconds that the sync API sleeps; with `DEBUG`, `?delay=` takes precedence.
 SYNC_API_DELAY = env.seconds("SYNC_API_DELAY", 1.0, zero=True)
 # Upstream calls per aggregation.
 AGGREGATOR_FAN_OUT = env.whole_number("AGGREGATOR_FAN_OUT", {{ cookiecutter.fan_out }}, least=1, most=1000)
