@@ -9,6 +9,7 @@ from django.core.management.commands import runserver
 
 from onloop import conf
 from onloop.server import OPTIONS, application
+from onloop.server.open_files import raise_open_files_limit
 
 
 class Command(runserver.Command):
@@ -43,4 +44,5 @@ class Command(runserver.Command):
         }
         if options["use_reloader"]:
             development |= reloader
+        raise_open_files_limit()
         uvicorn.run(application(), **OPTIONS | development)
