@@ -10,12 +10,13 @@ from pytest_django import Settings
 from onloop import rate_limit
 from onloop.rate_limit import client_at, count
 from onloop.redis import shared_redis
-from onloop.testing import serve_process
+from onloop.testing import serve_app, serve_process
 from tests.http.calls import closed_port
+from tests.project.asgi import application
 from tests.services.polling import eventually
 from tests.services.proxies import proxy_of
 
-APP = "tests.limited_views:application"
+URLS = "tests.limited_views"
 
 
 class Clock:
@@ -29,6 +30,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(rate_limit, "monotonic_ns", lambda: round(clock.now * 1_000_000_000))
     return clock
+
+
+@pytest.fixture
+def _limited(settings: Settings) -> None:
+    settings.ROOT_URLCONF = URLS
 
 
 @pytest.mark.parametrize(("requests", "seconds"), [(1, 1), (7, 1), (300, 60), (9_999, 1)])
@@ -81,8 +87,9 @@ def test_client_is_an_address_or_a_network(address: str, client: str) -> None:
     assert client_at(address) == client
 
 
+@pytest.mark.usefixtures("_limited")
 async def test_too_much_is_refused_in_one_sentence_until_a_request_is_back() -> None:
-    with serve_process(app=APP) as (_, url):
+    with serve_app(application) as url:
         async with httpx.AsyncClient(base_url=url, timeout=50) as client:
             answers = [await client.get("/hello/ada/") for _ in range(6)]
 
@@ -94,10 +101,12 @@ async def test_too_much_is_refused_in_one_sentence_until_a_request_is_back() -> 
     assert answers[5].json() == {"error": {"type": "rate_limited", "message": message}}
 
 
-async def test_processes_count_together_in_redis(redis_url: str) -> None:
+@pytest.mark.usefixtures("_limited")
+async def test_processes_count_together_in_redis(redis_url: str, settings: Settings) -> None:
+    settings.REDIS_URL = redis_url
     with (
-        serve_process(app=APP, REDIS_URL=redis_url) as (_, one),
-        serve_process(app=APP, REDIS_URL=redis_url) as (_, other),
+        serve_app(application) as one,
+        serve_process(ROOT_URLCONF=URLS, REDIS_URL=redis_url) as (_, other),
     ):
         async with httpx.AsyncClient(timeout=50) as client:
             answers = await asyncio.gather(
@@ -172,25 +181,30 @@ async def test_redis_that_is_away_is_left_alone_for_a_while(
     assert caplog.text.count("Redis is unreachable") == 1
 
 
-async def test_each_process_counts_for_itself_while_redis_is_away() -> None:
-    redis_url = f"redis://127.0.0.1:{closed_port()}/0"
-    with serve_process(app=APP, REDIS_URL=redis_url) as (server, url):
+@pytest.mark.usefixtures("_limited")
+async def test_each_process_counts_for_itself_while_redis_is_away(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.REDIS_URL = f"redis://127.0.0.1:{closed_port()}/0"
+    with serve_app(application) as url:
         async with httpx.AsyncClient(base_url=url, timeout=50) as client:
             answers = [await client.get("/hello/ada/") for _ in range(6)]
-        server.terminate()
-        _, log = await asyncio.to_thread(server.communicate)
 
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
-    assert "Redis is unreachable: this process counts requests separately for 5 s." in log
+    assert "Redis is unreachable: this process counts requests separately for 5 s." in caplog.text
 
 
+@pytest.mark.usefixtures("_limited")
 @pytest.mark.parametrize(
     ("trusted", "expected"),
     [("127.0.0.1", [200] * 5 + [429, 200]), ("192.0.2.1", [200] * 5 + [429, 429])],
 )
-async def test_client_is_whom_a_trusted_proxy_names(trusted: str, expected: list[int]) -> None:
+async def test_client_is_whom_a_trusted_proxy_names(
+    trusted: str, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clients = ["2001:db8::1", "2001:db8::2"] * 3 + ["2001:db8:1::1"]
-    with serve_process(app=APP, FORWARDED_ALLOW_IPS=trusted) as (_, url):
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    with serve_app(application) as url:
         async with httpx.AsyncClient(base_url=url, timeout=50) as client:
             answers = [
                 await client.get("/hello/ada/", headers={"X-Forwarded-For": address})

@@ -14,7 +14,7 @@ TEST_DATABASE = BASE_DIR / f"test{os.environ.get('PYTEST_XDIST_WORKER', '')}.sql
 if "PYTEST_CURRENT_TEST" not in os.environ:
     os.environ |= {"DATABASE_URL": f"sqlite:///{TEST_DATABASE}", "REDIS_URL": ""}
 
-ROOT_URLCONF = "tests.project.urls"
+ROOT_URLCONF = os.environ.get("ROOT_URLCONF", "tests.project.urls")
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = "only for tests" * 4
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
@@ -133,6 +133,7 @@ LOGGING = {
 }
 TRACING = env.tracing("OTEL_EXPORTER_OTLP_ENDPOINT")
 HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
+HELLO_RATE_LIMIT = (5, 3600)  # Of the view in tests/limited_views.py.
 SYNC_THREADS = env.whole_number("SYNC_THREADS", 64, least=1, most=1000)
 BACKGROUND_LIMIT = env.whole_number("BACKGROUND_LIMIT", 100, least=1, most=10_000)
 
