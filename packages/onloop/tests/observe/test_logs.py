@@ -10,28 +10,46 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from pytest_django import Settings
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from onloop.observe.log_format import formatter
-from onloop.testing import fetch, serve_process
+from onloop.testing import TLS, fetch, serve_app, serve_process
+from tests.observe.written import written
+from tests.project.asgi import application
+
+URLS = "tests.observe.urls"
 
 
-def lines_of(**environment: str) -> list[str]:
-    """Serve the project, ask it three times, and return what it has logged."""
-    app = "tests.http.calling:application"
-    with serve_process(app=app, **environment) as (server, url):
-        assert fetch(f"{url}/healthz").status_code == 200
-        assert httpx.get(f"{url}/none", timeout=60).status_code == 404
-        headers = {"X-Request-ID": "abc"}
-        assert httpx.get(f"{url}/calls/0/?key=secret", headers=headers, timeout=60).is_success
+@pytest.fixture(autouse=True)
+def _urls(settings: Settings) -> None:
+    settings.ROOT_URLCONF = URLS
+
+
+def make_requests(url: str) -> None:
+    """Request a probe, an unknown URL and a view."""
+    assert fetch(f"{url}/healthz").status_code == 200
+    assert fetch(f"{url}/none").status_code == 404
+    headers = {"X-Request-ID": "abc"}
+    view = f"{url}/calls/0/?key=secret"
+    assert httpx.get(view, headers=headers, timeout=60, verify=TLS).is_success
+
+
+def lines_of(renderer: str, level: str) -> list[str]:
+    """Serve the project, make requests, and return the lines logged in this format."""
+    lines = io.StringIO()
+    with written(lines, renderer, level), serve_app(application) as url:
+        make_requests(url)
+    return lines.getvalue().splitlines()
+
+
+def test_process_writes_json_lines_of_django_uvicorn_and_the_project() -> None:
+    with serve_process(ROOT_URLCONF=URLS, LOG_FORMAT="json") as (server, url):
+        make_requests(url)
         server.terminate()
         _, log = server.communicate()
-    return log.splitlines()
-
-
-def test_json_lines_of_django_uvicorn_and_the_project() -> None:
-    entries: list[dict[str, Any]] = [json.loads(line) for line in lines_of(LOG_FORMAT="json")]
+    entries: list[dict[str, Any]] = [json.loads(line) for line in log.splitlines()]
 
     assert {entry["logger"] for entry in entries} == {
         "uvicorn.error",
@@ -59,7 +77,7 @@ def test_json_lines_of_django_uvicorn_and_the_project() -> None:
 
 
 def test_console_lines_are_for_people() -> None:
-    lines = lines_of(LOG_FORMAT="console")
+    lines = lines_of("console", "INFO")
 
     assert all(re.match(r"\S+Z \[(info     |warning  )\] ", line) for line in lines)
     assert any("route=calls/<int:count>/" in line and "request_id=abc" in line for line in lines)
@@ -67,27 +85,25 @@ def test_console_lines_are_for_people() -> None:
 
 
 def test_level_holds_for_all() -> None:
-    (line,) = lines_of(LOG_LEVEL="warning")
+    (line,) = lines_of("json", "WARNING")
 
     assert json.loads(line)["event"] == "Not Found: /none"
 
 
 def test_debug_tells_of_orchestrators_too() -> None:
-    entries = [json.loads(line) for line in lines_of(LOG_LEVEL="debug")]
+    entries = [json.loads(line) for line in lines_of("json", "DEBUG")]
 
     assert "healthz" in {entry.get("route") for entry in entries}
 
 
 async def test_query_of_a_websocket_is_not_logged() -> None:
-    with serve_process() as (server, url):
-        fetch(f"{url}/healthz")
+    lines = io.StringIO()
+    with written(lines, "json", "INFO"), serve_app(application) as url:
         with pytest.raises(InvalidStatus):
             await connect(f"{url.replace('http', 'ws')}/none?token=secret")
-        server.terminate()
-        _, log = server.communicate()
 
-    assert "connection rejected" in log
-    assert "secret" not in log
+    assert "connection rejected" in lines.getvalue()
+    assert "secret" not in lines.getvalue()
 
 
 @pytest.fixture

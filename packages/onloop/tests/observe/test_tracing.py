@@ -1,17 +1,33 @@
 """One trace over a request and its upstream calls, as a collector receives it."""
 
+import asyncio
+import io
 import json
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
-import httpx
 import pytest
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from pytest_django import Settings
 
-from onloop.testing import Call, fetch, serve_process, serve_upstream
+from onloop.asgi.handler import EventLoopASGIHandler
+from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.routing import ProtocolRouter
+from onloop.http import shared_http_client
+from onloop.observe import observed, telemetry
+from onloop.observe.tracing import tracer_provider
+from onloop.testing import Call, serve_app, serve_upstream
+from tests.observe.written import written
 
 FAN_OUT = 3
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -62,30 +78,59 @@ def collector() -> Iterator[Collector]:
             thread.join()
 
 
-@pytest.mark.parametrize("transport", ["aiohttp", "httpx"])
-async def test_view_and_upstream_calls_are_one_trace(collector: Collector, transport: str) -> None:
+@pytest.fixture
+def served(
+    collector: Collector, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], AbstractContextManager[str]]]:
+    """Serve the project with tracing, in the environment as it is then."""
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+    for name in ("OTEL_SERVICE_NAME", "OTEL_SEMCONV_STABILITY_OPT_IN"):  # `tracing` sets them.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    settings.ROOT_URLCONF = "tests.observe.urls"
+    settings.TRACING = True
+
+    def serve() -> AbstractContextManager[str]:
+        lifespan = Lifespan(telemetry, shared_http_client)
+        return serve_app(ProtocolRouter(http=observed(EventLoopASGIHandler()), lifespan=lifespan))
+
+    yield serve
+    tracer_provider.cache_clear()
+    AioHttpClientInstrumentor().uninstrument()
+    HTTPXClientInstrumentor().uninstrument()
+
+
+def request(url: str, **headers: str) -> int:
+    """Return the status of `GET url`, from a client that is not traced itself."""
+    with urlopen(Request(url, headers=headers), timeout=60) as response:
+        return int(response.status)
+
+
+async def test_view_and_upstream_calls_are_one_trace(
+    collector: Collector,
+    served: Callable[[], AbstractContextManager[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    transport: str,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
+    lines = io.StringIO()
+
     async def answer(call: Call) -> None:
         await call.reply()
 
     async with serve_upstream(answer) as upstream:
-        environment = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-            "OTEL_SERVICE_NAME": "shop",
-            "HTTP_TRANSPORT": transport,
-        }
-        app = "tests.http.calling:application"
-        with serve_process(app=app, **environment) as (server, url):
-            async with httpx.AsyncClient(timeout=60) as client:
-                await client.get(f"{url}/healthz")
-                response = await client.get(
-                    f"{url}/calls/{FAN_OUT}/",
-                    params={"url": f"{upstream.url}?key=secret"},
-                    headers={"traceparent": f"00-{TRACE_ID}-{PARENT_ID}-01"},
-                )
-            server.terminate()
-            _, log = server.communicate()
+        query = urlencode({"url": f"{upstream.url}?key=secret"})
+        with written(lines, "json", "INFO"), served() as url:
+            await asyncio.to_thread(request, f"{url}/healthz")
+            status = await asyncio.to_thread(
+                request,
+                f"{url}/calls/{FAN_OUT}/?{query}",
+                traceparent=f"00-{TRACE_ID}-{PARENT_ID}-01",
+            )
 
-    assert response.status_code == 200
+    assert status == 200
     assert collector.services == {"shop"}
     assert {span.trace_id.hex() for span in collector.spans} == {TRACE_ID}
     (view,) = collector.of_kind(Span.SPAN_KIND_SERVER)
@@ -94,22 +139,29 @@ async def test_view_and_upstream_calls_are_one_trace(collector: Collector, trans
     assert [call.parent_span_id for call in calls] == [view.span_id] * FAN_OUT
     told = {call.headers["traceparent"] for call in upstream.calls}
     assert told == {f"00-{TRACE_ID}-{call.span_id.hex()}-01" for call in calls}
-    lines = [json.loads(line) for line in log.splitlines()]
-    assert {line.get("trace_id") for line in lines if "request_id" in line} == {TRACE_ID}
+    entries = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert {entry.get("trace_id") for entry in entries if "request_id" in entry} == {TRACE_ID}
     assert "secret" not in str(calls)
 
 
-def test_trace_begins_here_where_the_caller_has_none(collector: Collector) -> None:
-    environment = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.url}/v1/traces"}
-    with serve_process(**environment, LOG_FORMAT="json") as (server, url):
-        fetch(f"{url}/healthz")
-        fetch(f"{url}/none")
-        server.terminate()
-        _, log = server.communicate()
+def test_trace_begins_here_where_the_caller_has_none(
+    collector: Collector,
+    served: Callable[[], AbstractContextManager[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{collector.url}/v1/traces")
+    lines = io.StringIO()
+    with written(lines, "json", "INFO"), served() as url:
+        request(f"{url}/healthz")
+        with pytest.raises(HTTPError, match="404") as missing:
+            request(f"{url}/none")
+        missing.value.close()
 
     (span,) = collector.spans
     (line,) = [
-        json.loads(line) for line in log.splitlines() if '"onloop.observe.access_log"' in line
+        json.loads(line)
+        for line in lines.getvalue().splitlines()
+        if '"onloop.observe.access_log"' in line
     ]
     assert span.name == "GET unmatched"
     assert line["trace_id"] == span.trace_id.hex()
