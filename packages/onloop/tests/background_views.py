@@ -1,7 +1,6 @@
-"""The project's application with views that start work in the background."""
+"""A URLconf with views that start work in the background."""
 
 import asyncio
-import os
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
@@ -9,15 +8,9 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from onloop import background
 from onloop.asgi.lifespan import stopping
 from onloop.background import BackgroundRefusedError, run_in_background
-from tests.project.asgi import application
-from tests.project.urls import urlpatterns
 
-__all__ = ["application"]
-
-background.DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", background.DRAIN_SECONDS))
 done = 0
 
 
@@ -62,4 +55,4 @@ async def count(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(done))
 
 
-urlpatterns += [path("start/<work>/", start), path("count/", count)]
+urlpatterns = [path("start/<work>/", start), path("count/", count)]

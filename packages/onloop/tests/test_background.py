@@ -13,12 +13,13 @@ from pytest_django import Settings
 
 from onloop import background
 from onloop.background import BackgroundRefusedError, background_work, run_in_background
-from onloop.testing import serve_process
+from onloop.testing import TLS, serve_app, serve_process
+from tests.project.asgi import application
 from tests.services.polling import eventually
 
 User = get_user_model()
 
-APP = "tests.background_views:application"
+URLS = "tests.background_views"
 
 who: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -118,10 +119,13 @@ async def test_without_a_server_it_is_refused() -> None:
         run_in_background(work)
 
 
-async def test_connections_do_not_leak(postgres_url: str) -> None:
-    environment = {"DATABASE_URL": postgres_url, "DATABASE_POOL_SIZE": "1"}
-    with serve_process(app=APP, **environment) as (_, url):
-        async with httpx.AsyncClient(base_url=url, timeout=50) as client:
+async def test_process_leaks_no_connection_and_waits_for_work_when_it_stops(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    file = tmp_path / "file"
+    environment = {"DATABASE_URL": postgres_url, "DATABASE_POOL_SIZE": "1", "LOG_LEVEL": "warning"}
+    with serve_process(ROOT_URLCONF=URLS, **environment) as (server, url):
+        async with httpx.AsyncClient(base_url=url, timeout=50, verify=TLS) as client:
             for _ in range(10):
                 assert (await client.get("/start/ask_database/")).text == "started"
 
@@ -129,13 +133,6 @@ async def test_connections_do_not_leak(postgres_url: str) -> None:
                 return (await client.get("/count/")).text == "10"
 
             await eventually(all_done)
-
-
-async def test_server_waits_for_it_when_it_stops(tmp_path: Path, postgres_url: str) -> None:
-    file = tmp_path / "file"
-    environment = {"DATABASE_URL": postgres_url, "LOG_LEVEL": "warning"}
-    with serve_process(app=APP, **environment) as (server, url):
-        async with httpx.AsyncClient(base_url=url, timeout=50) as client:
             answer = await client.get("/start/write_when_stopping/", params={"file": str(file)})
         assert answer.text == "started"
         assert not file.exists()
@@ -146,14 +143,17 @@ async def test_server_waits_for_it_when_it_stops(tmp_path: Path, postgres_url: s
     assert log == ""
 
 
-async def test_server_stops_in_time_all_the_same_and_says_what_is_lost() -> None:
-    environment = {"DRAIN_SECONDS": "0.01", "BACKGROUND_LIMIT": "1", "LOG_LEVEL": "warning"}
-    with serve_process(app=APP, **environment) as (server, url):
-        async with httpx.AsyncClient(base_url=url, timeout=50) as client:
+@pytest.mark.django_db(transaction=True)
+async def test_server_stops_in_time_all_the_same_and_says_what_is_lost(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "DRAIN_SECONDS", 0.01)
+    settings.ROOT_URLCONF = URLS
+    settings.BACKGROUND_LIMIT = 1
+    with serve_app(application) as url:
+        async with httpx.AsyncClient(base_url=url, timeout=50, verify=TLS) as client:
             answers = [await client.get("/start/never_end/") for _ in range(2)]
-        server.terminate()
-        _, log = await asyncio.to_thread(server.communicate)
 
     assert [answer.status_code for answer in answers] == [200, 503]
     assert "1 background tasks are running already" in answers[1].text
-    assert "never_end was cancelled in the background: the server is stopping." in log
+    assert "never_end was cancelled in the background: the server is stopping." in caplog.text

@@ -44,7 +44,6 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
 ]
 SECURE_CSP = {"default-src": [CSP.SELF]}
-SECURE_SSL_REDIRECT = env.flag("HTTPS_ONLY", default=False)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 TEMPLATES = [
     {
@@ -134,8 +133,8 @@ LOGGING = {
 TRACING = env.tracing("OTEL_EXPORTER_OTLP_ENDPOINT")
 HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
 HELLO_RATE_LIMIT = (5, 3600)  # Of the view in tests/limited_views.py.
-SYNC_THREADS = env.whole_number("SYNC_THREADS", 64, least=1, most=1000)
-BACKGROUND_LIMIT = env.whole_number("BACKGROUND_LIMIT", 100, least=1, most=10_000)
+SYNC_THREADS = 64
+BACKGROUND_LIMIT = 100
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 JOBS_EMBEDDED = False
