@@ -1,16 +1,16 @@
-"""The project's application with a view that asks the database, whatever that holds."""
+"""A URLconf with views that ask PostgreSQL, and probes that lose patience early."""
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 
+from onloop import postgres
 from onloop.probes import health
-from tests.project.asgi import application
-from tests.project.urls import urlpatterns
 
-__all__ = ["application"]
-
+# Silence is noticed after these times.
 health.DATABASE_SECONDS = 0.5
+postgres.CHECK_SECONDS = 1.0
+postgres.OwnConnection.seconds = 1.0
 
 
 def select_one(request: HttpRequest) -> HttpResponse:
@@ -26,4 +26,8 @@ def wait_for_lock(request: HttpRequest) -> HttpResponse:
     return HttpResponse("1")
 
 
-urlpatterns += [path("select-one/", select_one), path("wait-for-lock/", wait_for_lock)]
+urlpatterns = [
+    path("select-one/", select_one),
+    path("wait-for-lock/", wait_for_lock),
+    path("", include("onloop.probes.urls")),
+]

@@ -1,4 +1,4 @@
-"""The project's application with views that use what is in Redis."""
+"""A URLconf with views that use what is in Redis."""
 
 from channels.layers import get_channel_layer
 from django.core.cache import cache
@@ -6,10 +6,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from onloop.redis import redis_client
-from tests.project.asgi import application
-from tests.project.urls import urlpatterns
-
-__all__ = ["application"]
 
 
 async def use_client(request: HttpRequest) -> HttpResponse:
@@ -29,7 +25,7 @@ async def use_channel_layer(request: HttpRequest) -> HttpResponse:
     return HttpResponse((await layer.receive("greetings"))["text"])
 
 
-urlpatterns += [
+urlpatterns = [
     path("client/", use_client),
     path("cache/", use_cache),
     path("layer/", use_channel_layer),

@@ -2,87 +2,112 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import psycopg
+import pytest
+import pytest_asyncio
 
-from onloop.testing import serve_process
+from onloop.testing import TLS, serve_process
+from tests.services.fixtures import new_database
 from tests.services.polling import eventually
-from tests.services.proxies import proxy_of
+from tests.services.proxies import Proxy, proxy_of
 
-APP = "tests.database_views:application"
+URLS = "tests.database_views"
+POOL_SIZE = 4
 
-
-async def test_database_that_is_away_is_named_and_all_recovers(postgres_url: str) -> None:
-    async with proxy_of(postgres_url, 5432) as proxy:
-        with serve_process(app=APP, DATABASE_URL=proxy.url) as (_, url):
-            async with httpx.AsyncClient(base_url=url, timeout=50) as client:
-                assert (await client.get("/readyz")).status_code == 200
-                await several_at_once(client)
-
-                await proxy.stop()
-                await unready(client)
-                await unready(client)
-
-                await proxy.start()
-                await eventually(lambda: ready(client))
-                await several_at_once(client)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_connections_lost_while_nobody_asked_fail_no_request(postgres_url: str) -> None:
-    async with proxy_of(postgres_url, 5432) as proxy:
-        with serve_process(app=APP, DATABASE_URL=proxy.url) as (_, url):
-            async with httpx.AsyncClient(base_url=url, timeout=50) as client:
-                await several_at_once(client)
-                await proxy.stop()
-                await proxy.start()
-                await several_at_once(client)
+@pytest.fixture(scope="module")
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with new_database(request) as url:
+        yield url
 
 
-async def test_database_that_is_silent_holds_up_no_probe(postgres_url: str) -> None:
-    async with proxy_of(postgres_url, 5432) as proxy:
-        with serve_process(app=APP, DATABASE_URL=proxy.url) as (_, url):
-            async with httpx.AsyncClient(base_url=url, timeout=50) as client:
-                for _ in range(2):  # With no connection yet, and with one in the pool.
-                    proxy.flowing.clear()
-                    await unready(client)
-                    proxy.flowing.set()
-                    await eventually(lambda: ready(client))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def proxy(database_url: str) -> AsyncIterator[Proxy]:
+    """The proxy through which `client`'s server reaches its database."""
+    async with proxy_of(database_url, 5432) as proxy:
+        yield proxy
 
 
-async def test_connections_that_go_silent_are_replaced(postgres_url: str) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of one server for all tests; each leaves the database reachable."""
+    environment = {"DATABASE_URL": proxy.url, "DATABASE_POOL_SIZE": str(POOL_SIZE)}
+    with serve_process(ROOT_URLCONF=URLS, **environment) as (_, url):
+        async with httpx.AsyncClient(base_url=url, timeout=50, trust_env=False) as client:
+            yield client
+
+
+async def test_database_that_is_silent_holds_up_no_probe(
+    proxy: Proxy, client: httpx.AsyncClient
+) -> None:
+    for _ in range(2):  # With no connection yet, and with one in the pool.
+        proxy.flowing.clear()
+        await unready(client)
+        proxy.flowing.set()
+        await eventually(lambda: ready(client))
+
+
+async def test_database_that_is_away_is_named_and_all_recovers(
+    proxy: Proxy, client: httpx.AsyncClient
+) -> None:
+    await several_at_once(client)
+    await eventually(lambda: ready(client))
+
+    await proxy.stop()
+    await unready(client)
+    await unready(client)
+
+    await proxy.start()
+    await eventually(lambda: ready(client))
+    await several_at_once(client)
+
+
+async def test_connections_lost_while_nobody_asked_fail_no_request(
+    proxy: Proxy, client: httpx.AsyncClient
+) -> None:
+    await several_at_once(client)
+    await proxy.stop()
+    await proxy.start()
+    await several_at_once(client)
+    await eventually(lambda: ready(client))
+
+
+async def test_connections_that_go_silent_are_replaced(
+    proxy: Proxy, client: httpx.AsyncClient
+) -> None:
     """As after a failover: nothing answers on the old ones, nothing closes them, new ones work."""
-    async with proxy_of(postgres_url, 5432) as proxy:
-        with serve_process(app=APP, DATABASE_URL=proxy.url) as (_, url):
-            async with httpx.AsyncClient(base_url=url, timeout=15) as client:
-                await several_at_once(client)
-                assert (await client.get("/readyz")).status_code == 200
+    await several_at_once(client)
+    await eventually(lambda: ready(client))
 
-                proxy.silence()
-                await several_at_once(client)
-                await eventually(lambda: ready(client))
+    proxy.silence()
+    await several_at_once(client)
+    await eventually(lambda: ready(client))
 
 
 async def test_requests_that_hold_every_connection_leave_the_process_ready(
-    postgres_url: str,
+    database_url: str, client: httpx.AsyncClient
 ) -> None:
-    environment = {"DATABASE_URL": postgres_url, "DATABASE_POOL_SIZE": "1"}
-    with psycopg.connect(postgres_url, autocommit=True) as lock:
+    with psycopg.connect(database_url, autocommit=True) as lock:
         lock.execute("SELECT pg_advisory_lock(1)")
-        with serve_process(app=APP, **environment) as (_, url):
-            async with httpx.AsyncClient(base_url=url, timeout=50) as client:
-                waiting = [asyncio.ensure_future(client.get("/wait-for-lock/")) for _ in range(2)]
-                await eventually(lambda: busy(client))
-                lock.execute("SELECT pg_advisory_unlock(1)")
-                answers = await asyncio.gather(*waiting)
-                assert [answer.status_code for answer in answers] == [200] * 2
-                assert (await client.get("/readyz")).json()["status"] == "ok"
+        waiting = [
+            asyncio.ensure_future(client.get("/wait-for-lock/")) for _ in range(POOL_SIZE + 1)
+        ]
+        await eventually(lambda: busy(client))
+        lock.execute("SELECT pg_advisory_unlock(1)")
+        answers = await asyncio.gather(*waiting)
+    assert [answer.status_code for answer in answers] == [200] * (POOL_SIZE + 1)
+    assert (await client.get("/readyz")).json()["status"] == "ok"
 
 
 async def test_pool_is_bounded_and_closed_with_the_server(postgres_url: str) -> None:
     environment = {"DATABASE_URL": postgres_url, "DATABASE_POOL_SIZE": "2", "LOG_LEVEL": "warning"}
-    with serve_process(app=APP, **environment) as (server, url):
-        async with httpx.AsyncClient(base_url=url, timeout=50) as client:
+    with serve_process(ROOT_URLCONF=URLS, **environment) as (server, url):
+        async with httpx.AsyncClient(base_url=url, timeout=50, verify=TLS) as client:
             await several_at_once(client)
         assert 0 < await connections(postgres_url) <= 2
         server.terminate()

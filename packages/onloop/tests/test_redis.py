@@ -11,17 +11,36 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from onloop.redis import redis_client, redis_required
-from onloop.testing import serve_process
+from onloop.testing import TLS, serve_app
+from tests.project.asgi import application
 from tests.services.proxies import proxy_of
 
-APP = "tests.redis_views:application"
 PATHS = ("/client/", "/cache/", "/layer/")
 
 
-async def test_connections_that_go_silent_are_replaced(redis_url: str) -> None:
+async def test_connections_that_go_silent_are_replaced(
+    redis_url: str, settings: Settings
+) -> None:
+    # Longer than the layer waits for a message.
+    options = {"socket_connect_timeout": 2, "socket_timeout": 2, "retry_on_timeout": True}
+    settings.ROOT_URLCONF = "tests.redis_views"
     async with proxy_of(redis_url, 6379) as proxy:
-        with serve_process(app=APP, REDIS_URL=proxy.url) as (_, url):
-            async with httpx.AsyncClient(base_url=url, timeout=15) as client:
+        settings.REDIS_URL = proxy.url
+        settings.CACHES = {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": proxy.url,
+                "OPTIONS": options,
+            }
+        }
+        settings.CHANNEL_LAYERS = {
+            "default": {
+                "BACKEND": "onloop.channel_layer.BoundedRedisChannelLayer",
+                "CONFIG": {"hosts": [{"address": proxy.url, **options}]},
+            }
+        }
+        with serve_app(application) as url:
+            async with httpx.AsyncClient(base_url=url, timeout=15, verify=TLS) as client:
                 await use_all(client)
 
                 proxy.silence()

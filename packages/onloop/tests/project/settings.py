@@ -92,23 +92,7 @@ else:
     }
 
 REDIS_URL = env.redis_url("REDIS_URL")
-if REDIS_URL:
-    redis_options = {"socket_connect_timeout": 3, "socket_timeout": 3, "retry_on_timeout": True}
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": REDIS_URL,
-            "OPTIONS": redis_options,
-        }
-    }
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "onloop.channel_layer.BoundedRedisChannelLayer",
-            "CONFIG": {"hosts": [{"address": REDIS_URL, **redis_options}]},
-        }
-    }
-else:
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", accepted=("console", "json"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()

@@ -30,6 +30,13 @@ POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.
 @pytest.fixture
 def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty database, which is dropped afterwards."""
+    with new_database(request) as url:
+        yield url
+
+
+@contextmanager
+def new_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Create a database on PostgreSQL, yield its URL, and drop it."""
     name = f"test_{uuid4().hex}"
     try:
         server = psycopg.connect(POSTGRES_URL, autocommit=True, connect_timeout=5)
