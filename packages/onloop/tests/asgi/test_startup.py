@@ -64,7 +64,7 @@ async def test_static_files_must_be_collected(settings: Settings, tmp_path: Path
 
 
 def test_server_exits_when_the_start_fails() -> None:
-    with serve_process(app="tests.asgi.url_confs.application:application") as (server, _):
+    with serve_process(ROOT_URLCONF=UNIMPORTABLE) as (server, _):
         _, log = server.communicate()
 
     assert server.returncode > 0

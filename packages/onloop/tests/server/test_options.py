@@ -1,33 +1,13 @@
 """What every server of the project is started with."""
 
 import socket
-from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
-from onloop.asgi.types import Receive, Scope, Send
 from onloop.testing import fetch, serve_app, serve_process
 from tests.server.frames import HANDSHAKE
-
-last_path: ContextVar[str] = ContextVar("last_path", default="none")
-
-
-async def report(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the path of the request whose context this one has."""
-    assert scope["type"] != "lifespan"
-    while (await receive()).get("more_body"):
-        pass
-    inherited = last_path.get().encode()
-    last_path.set(scope["path"])
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "bytes": inherited})
-        return
-    headers = [(b"content-length", str(len(inherited)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": inherited})
-
+from tests.server.reporting import report
 
 def test_next_request_of_a_connection_has_a_context_of_its_own() -> None:
     app = ProtocolRouter(http=report, lifespan=Lifespan())
@@ -62,7 +42,7 @@ def test_websocket_of_a_connection_has_a_context_of_its_own() -> None:
 
 
 def test_application_that_cannot_start_stops_the_server() -> None:
-    with serve_process(app=f"{__name__}:report") as (server, _):
+    with serve_process(app="tests.server.reporting:report") as (server, _):
         _, log = server.communicate(timeout=50)
 
     assert server.returncode == 3
@@ -70,5 +50,5 @@ def test_application_that_cannot_start_stops_the_server() -> None:
 
 
 def test_options_on_the_command_line_win() -> None:
-    with serve_process("--lifespan", "off", app=f"{__name__}:report") as (_, url):
+    with serve_process("--lifespan", "off", app="tests.server.reporting:report") as (_, url):
         assert fetch(url).text == "none"

@@ -22,6 +22,7 @@ from tests.tasks import tasks
 from tests.tasks.workers import dedicated_worker, manage, run_worker
 
 TABLE = "django_tasks_database_dbtaskresult"
+WAYS = ("surrogate", "NUL in its result", "cancel its task", "too large", "refused")
 RUN_AGAIN = (
     "UPDATE django_tasks_database_dbtaskresult SET status = 'READY'"
     " WHERE args_kwargs->'args'->>0 = '2'"
@@ -149,8 +150,17 @@ def test_long_error_keeps_its_beginning_and_its_end() -> None:
 
 @pytest.fixture
 def postgres(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to a migrated database that refuses one result as it refuses a huge one."""
-    manage("migrate", "--verbosity=0", DATABASE_URL=postgres_url)
+    """A connection to a database with jobs, which refuses one result as it refuses a huge one."""
+    code = "; ".join(
+        [
+            "from django.core.management import call_command",
+            "from tests.tasks.tasks import double, end_badly",
+            "call_command('migrate', verbosity=0)",
+            "double.enqueue(2)",
+            *(f"end_badly.enqueue({way!r})" for way in WAYS),
+        ]
+    )
+    manage("shell", "--no-imports", "-c", code, DATABASE_URL=postgres_url)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
@@ -167,18 +177,12 @@ async def test_jobs_end_though_answers_are_lost_and_connections_go_silent(
     postgres: psycopg.Connection[Any], postgres_url: str
 ) -> None:
     """The answer to the first claim, and later all of the worker's connections."""
-    ways = ("surrogate", "NUL in its result", "cancel its task", "too large", "refused")
-    enqueue = "; ".join(
-        ["from tests.tasks.tasks import double, end_badly", "double.enqueue(2)"]
-        + [f"end_badly.enqueue({way!r})" for way in ways]
-    )
     environment = {"JOBS_ATTEMPTS": "2", "JOBS_LEASE_SECONDS": "30", "LOG_LEVEL": "error"}
 
     async def ends() -> dict[str, tuple[str, int, str]]:
         rows = postgres.execute(ENDS).fetchall()
         return {way: (status, attempts, error) for way, status, attempts, error in rows}
 
-    manage("shell", "--no-imports", "-c", enqueue, DATABASE_URL=postgres_url)
     async with proxy_of(postgres_url, 5432) as proxy:
         proxy.cut_after(b"COMMIT")  # The first that a worker sends is that of a claim.
         with dedicated_worker(DATABASE_URL=proxy.url, **environment) as worker:
