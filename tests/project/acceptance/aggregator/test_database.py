@@ -15,7 +15,7 @@ from tests.acceptance.clients import AGGREGATED, closed_port, get
 from tests.acceptance.services.polling import eventually
 from tests.answers import echo
 
-REQUESTS = 150  # Of each kind.
+REQUESTS = 50  # Of each kind.
 POOL = 10
 
 LOG_IN = """
