@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
+from onloop.rates import Rate
+
 
 class InvalidSetting(ImproperlyConfigured):
     """An environment variable has an invalid value. The text hides credentials in a URL."""
@@ -79,8 +81,8 @@ def seconds(name: str, default: float, *, zero: bool = False) -> float:
     return seconds
 
 
-def rate(name: str, default: str = "") -> tuple[int, int] | None:
-    """Return a rate as a number of requests and of seconds, or `None` for an empty text.
+def rate(name: str, default: str = "") -> Rate | None:
+    """Return a rate such as `100/minute`, or `None` for an empty text.
 
     Raises:
         InvalidSetting: the text is not a rate.
@@ -88,10 +90,11 @@ def rate(name: str, default: str = "") -> tuple[int, int] | None:
     value = text(name, default)
     if not value:
         return None
-    match = re.fullmatch(r"([1-9][0-9]{0,5})/(second|minute|hour)", value)
-    if match is None:
-        raise InvalidSetting(name, value, "a rate such as 10/second, 100/minute or 1000/hour")
-    return int(match[1]), {"second": 1, "minute": 60, "hour": 3600}[match[2]]
+    try:
+        return Rate.parse(value)
+    except ValueError as error:
+        accepted = "a rate such as 10/second, 100/minute or 1000/hour"
+        raise InvalidSetting(name, value, accepted) from error
 
 
 def names(name: str) -> list[str]:

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from onloop import rate_limit
 from onloop.rate_limit import client_at, count
+from onloop.rates import Rate
 from onloop.redis import shared_redis
 from onloop.testing import serve_app, serve_process
 from tests.http.calls import closed_port
@@ -43,19 +44,19 @@ async def test_all_at_once_and_then_as_they_come_back(
 ) -> None:
     some = min(requests, 1000)
     for _ in range(requests - some):
-        await count("name", "ada", (requests, seconds))
-    assert [await count("name", "ada", (requests, seconds)) for _ in range(some)] == [0] * some
-    wait = await count("name", "ada", (requests, seconds))
+        await count("name", "ada", Rate(requests, seconds))
+    assert [await count("name", "ada", Rate(requests, seconds)) for _ in range(some)] == [0] * some
+    wait = await count("name", "ada", Rate(requests, seconds))
     assert 0 < wait <= seconds / requests
 
     clock.now += wait
-    assert await count("name", "ada", (requests, seconds)) == 0
-    assert await count("name", "ada", (requests, seconds)) > 0
-    assert await count("name", "eve", (requests, seconds)) == 0
-    assert await count("other", "ada", (requests, seconds)) == 0
+    assert await count("name", "ada", Rate(requests, seconds)) == 0
+    assert await count("name", "ada", Rate(requests, seconds)) > 0
+    assert await count("name", "eve", Rate(requests, seconds)) == 0
+    assert await count("other", "ada", Rate(requests, seconds)) == 0
 
     clock.now += seconds
-    assert [await count("name", "ada", (requests, seconds)) for _ in range(some)] == [0] * some
+    assert [await count("name", "ada", Rate(requests, seconds)) for _ in range(some)] == [0] * some
 
 
 async def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,13 +64,13 @@ async def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(rate_limit, "_full", clients)
     monkeypatch.setattr(rate_limit, "MOST_CLIENTS", 100)
     for number in range(1000):
-        await count("name", str(number), (1, 60))
+        await count("name", str(number), Rate(1, 60))
     assert len(clients) == 100
-    assert await count("name", "999", (1, 60)) > 0
+    assert await count("name", "999", Rate(1, 60)) > 0
 
     clock.now += 60
-    await count("name", "ada", (1, 60))
-    assert list(clients) == ["rate_limit:name:ada"]
+    await count("name", "ada", Rate(1, 60))
+    assert list(clients) == ["client_rate:name:ada"]
 
 
 @pytest.mark.parametrize(
@@ -120,12 +121,12 @@ async def test_processes_count_together_in_redis(redis_url: str, settings: Setti
 
 async def test_requests_come_back_in_redis_too(redis_url: str, settings: Settings) -> None:
     settings.REDIS_URL = redis_url
-    assert await count("name", "ada", (2, 1)) == 0
-    assert await count("name", "ada", (2, 1)) == 0
-    assert 0 < await count("name", "ada", (2, 1)) <= 0.5
+    assert await count("name", "ada", Rate(2, 1)) == 0
+    assert await count("name", "ada", Rate(2, 1)) == 0
+    assert 0 < await count("name", "ada", Rate(2, 1)) <= 0.5
 
     async def back() -> bool:
-        return await count("name", "ada", (2, 1)) == 0
+        return await count("name", "ada", Rate(2, 1)) == 0
 
     await eventually(back)
 
@@ -136,15 +137,15 @@ async def test_counting_takes_no_thread(
     for url in ("", redis_url):
         settings.REDIS_URL = url
         async with shared_redis():
-            assert await count("name", "ada", (1, 3600)) == 0
+            assert await count("name", "ada", Rate(1, 3600)) == 0
     assert not hops
 
 
 async def test_redis_counts_again_when_it_is_back(
     redis_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limit, "REDIS_PAUSE_SECONDS", 0.0)
-    rate = (3, 3600)
+    monkeypatch.setattr("onloop.shared_rates.REDIS_PAUSE_SECONDS", 0.0)
+    rate = Rate(3, 3600)
     async with proxy_of(redis_url, 6379) as proxy:
         settings.REDIS_URL = proxy.url
         async with shared_redis():
@@ -168,7 +169,7 @@ async def test_redis_that_is_silent_holds_up_no_request(
         proxy.flowing.clear()
         settings.REDIS_URL = proxy.url
         async with shared_redis():
-            assert await count("name", "ada", (3, 3600)) == 0
+            assert await count("name", "ada", Rate(3, 3600)) == 0
     assert "Redis is unreachable" in caplog.text
 
 
@@ -177,7 +178,7 @@ async def test_redis_that_is_away_is_left_alone_for_a_while(
 ) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{closed_port()}/0"
     for _ in range(3):
-        assert await count("name", "ada", (3, 3600)) == 0
+        assert await count("name", "ada", Rate(3, 3600)) == 0
     assert caplog.text.count("Redis is unreachable") == 1
 
 

@@ -22,4 +22,4 @@ def _nothing_known_of_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
 def _nothing_counted_of_any_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the requests that rate limits have counted."""
     monkeypatch.setattr("onloop.rate_limit._full", {})
-    monkeypatch.setattr("onloop.rate_limit._redis_down_until", 0.0)
+    monkeypatch.setattr("onloop.shared_rates._redis_down_until", 0.0)

@@ -18,13 +18,14 @@ from onloop.asgi.lifespan import Lifespan, stopping
 from onloop.asgi.routing import ProtocolRouter
 from onloop.event import Event
 from onloop.rate_limit import RateLimitedError
+from onloop.rates import Rate
 from onloop.testing import serve_app
 
 type Source = Callable[[], AsyncGenerator[Event]]
 
 errors: dict[str, Exception] = {
     "refused": MessageRefusedError("not_now", "Not now."),
-    "limited": RateLimitedError((1, 60), 7),
+    "limited": RateLimitedError(Rate(1, 60), 7),
     "broken": ZeroDivisionError(),
     "redis": RedisConnectionError("no route"),
 }
