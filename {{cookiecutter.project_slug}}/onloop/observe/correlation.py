@@ -16,6 +16,7 @@ from typing import Any
 
 from onloop.asgi.threads import caller_has_chosen, request_thread
 from onloop.asgi.types import Application, Receive, Scope, Send
+from onloop.conf import settings
 from onloop.observe._structlog import bind_contextvars, clear_contextvars
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
@@ -32,6 +33,21 @@ _nothing: Mapping[str, str] = {}
 def outgoing_headers() -> Mapping[str, str]:
     """Return the headers of an upstream call that identify the current request and its trace."""
     return _outgoing.get(_nothing)
+
+
+def identified_context() -> Context:
+    """Return a new context with the ids and the trace of the current request, and nothing else.
+
+    For work that several requests share, and that may outlive the one that started it.
+    """
+    context = Context()
+    if headers := outgoing_headers():
+        context.run(_identify, headers)
+    if settings.TRACING:
+        from opentelemetry.context import attach, get_current
+
+        context.run(attach, get_current())
+    return context
 
 
 class Correlation:
@@ -55,12 +71,8 @@ class Correlation:
         request_id = received.get(b"x-request-id", b"")
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = token_hex(16).encode()
-        outgoing = {"X-Request-ID": request_id.decode(), **trace_headers(received)}
-        _outgoing.set(outgoing)
         clear_contextvars()
-        bind_contextvars(request_id=outgoing["X-Request-ID"])
-        if "traceparent" in outgoing:
-            bind_contextvars(trace_id=outgoing["traceparent"].split("-")[1])
+        _identify({"X-Request-ID": request_id.decode(), **trace_headers(received)})
 
         async def send_with_id(message: Mapping[str, Any]) -> None:
             if message["type"] in ANSWERS:
@@ -69,6 +81,14 @@ class Correlation:
             await send(message)
 
         await self.app(scope, receive, send_with_id)
+
+
+def _identify(outgoing: Mapping[str, str]) -> None:
+    """Give the current context these ids."""
+    _outgoing.set(outgoing)
+    bind_contextvars(request_id=outgoing["X-Request-ID"])
+    if "traceparent" in outgoing:
+        bind_contextvars(trace_id=outgoing["traceparent"].split("-")[1])
 
 
 def trace_headers(received: Mapping[bytes, bytes]) -> dict[str, str]:
