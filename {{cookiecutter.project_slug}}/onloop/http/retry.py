@@ -4,12 +4,10 @@ import asyncio
 from asyncio import sleep
 from collections.abc import Awaitable, Callable
 from random import uniform
-from time import time
-
-from django.utils.http import parse_http_date_safe
 
 from onloop.http.budget import Budget
 from onloop.http.errors import CircuitOpenError, HTTPClientError
+from onloop.http.retry_after import requested_pause
 
 FIRST_BACK_OFF = 0.1
 LONGEST_BACK_OFF = 5.0
@@ -41,18 +39,9 @@ async def retried[T](
             if attempt == retries or not error.passing:
                 raise
             pause = uniform(0, min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**attempt))  # noqa: S311
-            pause += _requested_pause(error)
+            pause += requested_pause(getattr(error, "retry_after", None))
             if asyncio.get_running_loop().time() + pause >= until or not budget.withdraw():
                 raise
             reason = error
         await sleep(pause)
         attempt += 1
-
-
-def _requested_pause(error: HTTPClientError) -> float:
-    """Return the seconds to wait according to `Retry-After`; 0 if it is missing or invalid."""
-    text = getattr(error, "retry_after", None) or ""
-    if text.isascii() and text.isdigit():
-        return float(text)
-    moment = parse_http_date_safe(text)
-    return 0.0 if moment is None else max(0.0, moment - time())
