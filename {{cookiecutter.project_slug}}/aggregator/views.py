@@ -4,9 +4,10 @@ from operator import attrgetter
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
+from httpx import HTTPError
 
 from onloop.asgi import release_thread
-from onloop.http import Arrival, DeadlineExceededError, HTTPClientError
+from onloop.http import Arrival, DeadlineExceeded
 from onloop.rate_limit import rate_limited
 from upstream.calls import answer_json, call_upstream
 from upstream.fan_out import fan_out_from_query
@@ -24,7 +25,7 @@ async def api_aggregated(request: HttpRequest, fan_out: int) -> HttpResponse:
     elapsed = time.perf_counter() - start
 
     outcomes = [arrival.outcome for arrival in arrived]
-    errors = [outcome for outcome in outcomes if isinstance(outcome, HTTPClientError)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, HTTPError)]
     rest: dict[str, str | int] = {"debug_message": f"fetch executed in {elapsed:.2f} seconds."}
     if errors:
         rest["errors"] = len(errors)
@@ -43,5 +44,5 @@ def _server_timing(start: float, arrived: Collection[Arrival[bytes]]) -> str:
     return f'total;dur={total:.1f}, upstream;dur={slowest:.1f};desc="slowest call"'
 
 
-def _failure_status(errors: Collection[HTTPClientError]) -> int:
-    return 504 if all(isinstance(error, DeadlineExceededError) for error in errors) else 502
+def _failure_status(errors: Collection[HTTPError]) -> int:
+    return 504 if all(isinstance(error, DeadlineExceeded) for error in errors) else 502

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.tasks import task
+from httpx import DecodingError, HTTPError
 
-from onloop.http import BadResponseError, HTTPClientError
 from upstream.calls import Outcome, call_upstream, outcome_json
 
 
@@ -19,7 +19,7 @@ async def aggregate(fan_out: int) -> dict[str, object]:
     A body that is larger than the maximum result of a job counts as a failed call.
 
     Raises:
-        HTTPClientError: every call failed; the error is that of the first call.
+        HTTPError: every call failed; the error is that of the first call.
     """
     start = time.perf_counter()
     async with call_upstream(fan_out, max_bytes=settings.JOBS_MAX_RESULT_BYTES) as arrivals:
@@ -38,20 +38,18 @@ async def aggregate(fan_out: int) -> dict[str, object]:
     }
 
 
-def _built(outcomes: Sequence[Outcome]) -> tuple[list[object], list[HTTPClientError]]:
+def _built(outcomes: Sequence[Outcome]) -> tuple[list[object], list[HTTPError]]:
     """Return the value of each outcome in the result, and the errors among them."""
     responses: list[object] = []
-    errors: list[HTTPClientError] = []
+    errors: list[HTTPError] = []
     for task_id, outcome in enumerate(outcomes):
         try:
             value = json.loads(outcome_json(task_id, outcome))
         except (ValueError, RecursionError):
             # Valid JSON, but beyond the limits of Python's json.
-            outcome = BadResponseError(
-                "The response is nested too deeply or has too long a number."
-            )
+            outcome = DecodingError("The response is nested too deeply or has too long a number.")
             value = json.loads(outcome_json(task_id, outcome))
         responses.append(value)
-        if isinstance(outcome, HTTPClientError):
+        if isinstance(outcome, HTTPError):
             errors.append(outcome)
     return responses, errors

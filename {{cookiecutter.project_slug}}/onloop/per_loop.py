@@ -48,6 +48,10 @@ class SharedClient[Client]:
             finally:
                 self._kept.set(None)
 
+    def kept(self) -> Client | None:
+        """Return the client that is kept open on the running event loop, if any."""
+        return self._kept.get()
+
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
         """Yield the client that is kept open on the running event loop, or one for this block."""

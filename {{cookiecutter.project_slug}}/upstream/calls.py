@@ -1,32 +1,19 @@
-"""The service that is aggregated: its URLs, the calls, and their outcomes as JSON."""
+"""The calls of an aggregation, and their outcomes as JSON."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
+from httpx import HTTPError
 
-from onloop.asgi import served_port
-from onloop.http import (
-    Arrival,
-    BodyQuota,
-    HTTPClientError,
-    fetch_json,
-    fan_out,
-    http_client,
-    origin_of,
-)
+from onloop.http import Arrival, BodyQuota, error_type, fan_out, fetch_json
 from onloop.json_text import json_object
+from upstream.upstreams import aggregated, aggregated_url
 
-type Outcome = bytes | HTTPClientError
+type Outcome = bytes | HTTPError
 """JSON text in UTF-8, or the error of the call."""
-
-
-def upstream_url() -> str:
-    """Return `settings.AGGREGATOR_UPSTREAM_URL` or, if it is empty, our own sync API."""
-    return settings.AGGREGATOR_UPSTREAM_URL or f"http://127.0.0.1:{served_port()}/sync/api/"
 
 
 @lru_cache(maxsize=16)
@@ -48,24 +35,19 @@ async def call_upstream(
     `max_bytes` lowers the maximum length of a body.
     """
     largest = settings.AGGREGATOR_MAX_RESPONSE_BYTES
-    url = upstream_url()
-    deadline = settings.AGGREGATOR_DEADLINE
-    async with http_client() as client:
-        get = partial(
-            origin_of(url).get,
-            client,
-            timeout=settings.AGGREGATOR_TIMEOUT,
-            max_bytes=largest if max_bytes is None else min(max_bytes, largest),
-            until=asyncio.get_running_loop().time() + deadline,
-            quota=BodyQuota(settings.AGGREGATOR_MAX_TOTAL_BYTES),
-        )
-        async with fan_out(
-            partial(fetch_json, get),
-            task_urls(url, count),
-            concurrency=settings.AGGREGATOR_CONCURRENCY,
-            deadline=deadline,
-        ) as arrivals:
-            yield arrivals
+    get = partial(
+        aggregated.get_body,
+        timeout=settings.AGGREGATOR_TIMEOUT,
+        max_bytes=largest if max_bytes is None else min(max_bytes, largest),
+        quota=BodyQuota(settings.AGGREGATOR_MAX_TOTAL_BYTES),
+    )
+    async with fan_out(
+        partial(fetch_json, get),
+        task_urls(aggregated_url(), count),
+        concurrency=settings.AGGREGATOR_CONCURRENCY,
+        deadline=settings.AGGREGATOR_DEADLINE,
+    ) as arrivals:
+        yield arrivals
 
 
 def outcome_json(task_id: int, outcome: Outcome) -> bytes:
@@ -76,7 +58,7 @@ def outcome_json(task_id: int, outcome: Outcome) -> bytes:
     """
     if isinstance(outcome, bytes):
         return outcome
-    error = {"type": outcome.type, "message": str(outcome)}
+    error = {"type": error_type(outcome), "message": str(outcome)}
     return json_object({"task_id": task_id, "error": error})
 
 

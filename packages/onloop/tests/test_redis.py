@@ -18,9 +18,7 @@ from tests.services.proxies import proxy_of
 PATHS = ("/client/", "/cache/", "/layer/")
 
 
-async def test_connections_that_go_silent_are_replaced(
-    redis_url: str, settings: Settings
-) -> None:
+async def test_connections_that_go_silent_are_replaced(redis_url: str, settings: Settings) -> None:
     # Longer than the layer waits for a message.
     options = {"socket_connect_timeout": 2, "socket_timeout": 2, "retry_on_timeout": True}
     settings.ROOT_URLCONF = "tests.redis_views"

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from onloop.http.origins import origins
+from onloop.http import upstreams
 from onloop.testing import TLS
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -23,8 +23,8 @@ async def get(url: str, method: str = "GET") -> httpx.Response:
 
 
 def circuits() -> dict[str, str]:
-    """The state of the circuit to each server that was called."""
-    return {name: str(origin.breaker.state) for name, origin in origins().items()}
+    """The state of the circuit to each upstream."""
+    return {upstream.name: str(upstream.figures().circuit) for upstream in upstreams()}
 
 
 def closed_port() -> int:

@@ -1,43 +1,48 @@
-"""Calls to other servers: one client per event loop, and calls that survive transient failures."""
+"""Calls to other services: upstreams, and calls to many of them at once."""
 
-from onloop.http.client import Client, http_client, shared_http_client
-from onloop.http.errors import (
-    BadResponseError,
-    BrokenAnswerError,
-    CallTimeoutError,
+from onloop.http.breaker import Breaker
+from onloop.http.cache import Cache
+from onloop.http.deadline import deadline, time_left
+from onloop.http.exceptions import (
+    BodyTooLarge,
+    BulkheadFull,
     CircuitOpenError,
-    ConnectError,
-    DeadlineExceededError,
+    DeadlineExceeded,
     DNSError,
-    HTTPClientError,
-    PoolTimeoutError,
-    QuotaExceededError,
+    ForeignURLError,
+    QuotaExceeded,
+    RateLimitExceeded,
     describe,
+    error_type,
 )
 from onloop.http.fan_out import Arrival, fan_out
+from onloop.http.gather import gather
 from onloop.http.json_body import fetch_json
-from onloop.http.limits import BodyQuota
-from onloop.http.origins import Origin, origin_of
+from onloop.http.loop_wire import shared_http_client
+from onloop.http.quota import BodyQuota
+from onloop.http.upstream import Upstream, upstreams
 
 __all__ = [
     "Arrival",
-    "BadResponseError",
     "BodyQuota",
-    "BrokenAnswerError",
-    "CallTimeoutError",
+    "BodyTooLarge",
+    "Breaker",
+    "BulkheadFull",
+    "Cache",
     "CircuitOpenError",
-    "Client",
-    "ConnectError",
     "DNSError",
-    "DeadlineExceededError",
-    "HTTPClientError",
-    "Origin",
-    "PoolTimeoutError",
-    "QuotaExceededError",
+    "DeadlineExceeded",
+    "ForeignURLError",
+    "QuotaExceeded",
+    "RateLimitExceeded",
+    "Upstream",
+    "deadline",
     "describe",
+    "error_type",
     "fan_out",
     "fetch_json",
-    "http_client",
-    "origin_of",
+    "gather",
     "shared_http_client",
+    "time_left",
+    "upstreams",
 ]

@@ -12,7 +12,7 @@ with not_installed("httpx._main"):
         AsyncBaseTransport,
         AsyncByteStream,
         AsyncClient,
-        BasicAuth,
+        Auth,
         ByteStream,
         ConnectError,
         Cookies,
@@ -30,11 +30,13 @@ with not_installed("httpx._main"):
         Request,
         RequestError,
         Response,
+        SyncByteStream,
         Timeout,
         TimeoutException,
         TransportError,
         UnsupportedProtocol,
         create_ssl_context,
+        get,
     )
 
 __all__ = [
@@ -42,7 +44,7 @@ __all__ = [
     "AsyncBaseTransport",
     "AsyncByteStream",
     "AsyncClient",
-    "BasicAuth",
+    "Auth",
     "ByteStream",
     "ConnectError",
     "Cookies",
@@ -60,9 +62,11 @@ __all__ = [
     "Request",
     "RequestError",
     "Response",
+    "SyncByteStream",
     "Timeout",
     "TimeoutException",
     "TransportError",
     "UnsupportedProtocol",
     "create_ssl_context",
+    "get",
 ]

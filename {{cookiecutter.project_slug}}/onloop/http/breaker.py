@@ -1,4 +1,4 @@
-"""A circuit breaker: a server that fails most of the time is skipped for a while.
+"""A circuit breaker: an upstream that fails most of the time is skipped for a while.
 
 After Michael Nygard, "Release It!"; https://martinfowler.com/bliki/CircuitBreaker.html
 """
@@ -6,17 +6,31 @@ After Michael Nygard, "Release It!"; https://martinfowler.com/bliki/CircuitBreak
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from onloop.http.errors import CircuitOpenError, HTTPClientError
+from onloop.http._httpx import AsyncBaseTransport, HTTPStatusError, Request, Response
+from onloop.http.exceptions import CircuitOpenError, blames_upstream
 
 WINDOW = 100
 FEWEST_CALLS = 20
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When the circuit to an upstream opens, and for how long.
+
+    It opens when at least `percent` of the last calls have failed, and stays open for `seconds`.
+    With `percent` 0 it never opens.
+    """
+
+    percent: int = 50
+    seconds: float = 10.0
 
 
 class State(StrEnum):
@@ -37,15 +51,6 @@ class Period:
         self.over = False
         self._learn = learn
 
-    def check(self) -> None:
-        """Check that a call that started in this period may make another attempt.
-
-        Raises:
-            CircuitOpenError: the period is over.
-        """
-        if self.over:
-            raise CircuitOpenError
-
     def __enter__(self) -> Self:
         return self
 
@@ -59,30 +64,32 @@ class Period:
             self._learn(error)
 
 
-class Breaker:
-    """The circuit to one server.
+class Circuit:
+    """The circuit to one upstream.
 
-    A closed circuit lets every call through. It opens when at least `percent` of the last calls
-    have failed: of the last `WINDOW` calls, or of all since it closed if there are fewer, but at
-    least `FEWEST_CALLS`. An open circuit refuses every call immediately. After `seconds` it is
-    half-open: one call goes through as a probe. Its success closes the circuit, its failure opens
-    it again. With `percent` 0 the circuit never opens. A call may take several attempts, and counts
-    once, by its outcome::
+    A closed circuit lets every call through. It opens when at least `breaker.percent` of the last
+    calls have failed: of the last `WINDOW` calls, or of all since it closed if there are fewer, but
+    at least `FEWEST_CALLS`. An open circuit refuses every call immediately. After `breaker.seconds`
+    it is half-open: one call goes through as a probe. Its success closes the circuit, its failure
+    opens it again. A call may take several attempts, and counts once, by its outcome::
 
-        with breaker.call() as period:
+        with circuit.call():
             ...
-            period.check()  # Before each attempt.
     """
 
-    def __init__(self, name: str, *, percent: int, seconds: float) -> None:
+    def __init__(self, name: str, breaker: Breaker) -> None:
         self.name = name
         self.state = State.CLOSED
-        self._percent = percent
-        self._seconds = seconds
+        self._breaker = breaker
         self._opened = 0.0
         self._period = Period(self._end)
         self._failed: deque[bool] = deque(maxlen=WINDOW)
         self._failures = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are refused, until one may probe the upstream."""
+        return self.state is State.OPEN
 
     def call(self) -> Period:
         """Return the block of a call.
@@ -96,16 +103,17 @@ class Breaker:
 
     def _end(self, error: BaseException | None) -> None:
         """Count a call that has ended with this error, or without one."""
-        if error is None:
-            self._learn(failed=False)
-        elif isinstance(error, HTTPClientError) and error.blames_server is not None:
-            self._learn(failed=error.blames_server)
+        failed = False if error is None else blames_upstream(error)
+        if failed is not None:
+            self._learn(failed=failed)
         elif self.state is State.HALF_OPEN:  # The next call is the probe.
             self._enter(State.OPEN)
 
     def _probe(self) -> None:
-        if self.state is State.HALF_OPEN or monotonic() < self._opened + self._seconds:
-            raise CircuitOpenError
+        if self.state is State.HALF_OPEN or monotonic() < self._opened + self._breaker.seconds:
+            raise CircuitOpenError(
+                "The server has failed too often and is being skipped for a moment."
+            )
         logger.info("The circuit to %s is half-open: one call probes it.", self.name)
         self._enter(State.HALF_OPEN)
 
@@ -122,11 +130,13 @@ class Breaker:
         self._failed.append(failed)
         self._failures += failed
         calls = len(self._failed)
-        if failed and calls >= FEWEST_CALLS and 0 < self._percent * calls <= self._failures * 100:
+        enough = 0 < self._breaker.percent * calls <= self._failures * 100
+        if failed and calls >= FEWEST_CALLS and enough:
             self._open(f"{self._failures} of the last {calls} calls failed")
 
     def _open(self, reason: str) -> None:
-        logger.warning("The circuit to %s is open for %g s: %s.", self.name, self._seconds, reason)
+        seconds = self._breaker.seconds
+        logger.warning("The circuit to %s is open for %g s: %s.", self.name, seconds, reason)
         self._opened = monotonic()
         self._enter(State.OPEN)
 
@@ -136,3 +146,27 @@ class Breaker:
         self._period = Period(self._end)
         self._failed.clear()
         self._failures = 0
+
+
+class BreakerTransport(AsyncBaseTransport):
+    """Refuses calls while the circuit is open, and tells it the outcome of each call."""
+
+    def __init__(self, next_: AsyncBaseTransport, circuit: Circuit) -> None:
+        self._next = next_
+        self._circuit = circuit
+
+    async def handle_async_request(self, request: Request) -> Response:
+        """Send a request.
+
+        Raises:
+            CircuitOpenError: the upstream is being skipped.
+            HTTPError: the call failed.
+        """
+        try:
+            with self._circuit.call():
+                response = await self._next.handle_async_request(request)
+                if blames_upstream(response):
+                    raise HTTPStatusError("", request=request, response=response)
+                return response
+        except HTTPStatusError as failed:  # The block has seen it.
+            return failed.response

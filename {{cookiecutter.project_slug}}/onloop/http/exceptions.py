@@ -21,6 +21,7 @@ from onloop.http._httpx import (
     UnsupportedProtocol,
 )
 
+BAD_RESPONSE = "bad_response"
 PASSING_STATUSES = {429, 500, 502, 503, 504}
 
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
@@ -59,7 +60,7 @@ class ForeignURLError(UnsupportedProtocol):
     """The URL, or that of a redirect, does not belong to the upstream. Nothing was sent."""
 
 
-_TYPES: tuple[tuple[type[HTTPError], str], ...] = (  # The first that fits.
+TYPES: tuple[tuple[type[HTTPError], str], ...] = (  # The first that fits.
     (DNSError, "dns_error"),
     (CircuitOpenError, "circuit_open"),
     (RateLimitExceeded, "rate_limited"),
@@ -74,7 +75,14 @@ _TYPES: tuple[tuple[type[HTTPError], str], ...] = (  # The first that fits.
 
 def error_type(error: HTTPError) -> str:
     """Return the short name of an error's kind, as in responses, logs and metrics."""
-    return next((name for kind, name in _TYPES if isinstance(error, kind)), "bad_response")
+    return next((name for kind, name in TYPES if isinstance(error, kind)), BAD_RESPONSE)
+
+
+def status_error(response: Response) -> HTTPStatusError:
+    """Return the error for an answer without a successful status. It does not name the URL."""
+    note = " (a redirect, which is not followed)" if response.is_redirect else ""
+    message = f"The server answered with status {response.status_code}{note}."
+    return HTTPStatusError(message, request=response.request, response=response)
 
 
 def is_passing(outcome: HTTPError | Response) -> bool:

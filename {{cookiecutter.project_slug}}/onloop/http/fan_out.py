@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from onloop.http.errors import DeadlineExceededError, HTTPClientError, describe
+from onloop.http._httpx import HTTPError
+from onloop.http.deadline import deadline as set_deadline
+from onloop.http.exceptions import DeadlineExceeded, describe, error_type
 
 MOST_CAUSES = 5
 
@@ -24,7 +26,7 @@ class Arrival[Answer]:
     """
 
     index: int
-    outcome: Answer | HTTPClientError
+    outcome: Answer | HTTPError
     started: float
     elapsed: float
 
@@ -46,7 +48,7 @@ async def fan_out[Item, Answer](
                 ...
 
     At most `concurrency` calls are in flight. An outcome is the call's return value, the
-    `HTTPClientError` it raised, or a `DeadlineExceededError` if it had not ended `deadline` seconds
+    `HTTPError` it raised, or a `DeadlineExceeded` if it had not ended `deadline` seconds
     after the start. Leaving the block, for whatever reason, cancels the calls in flight and waits
     for them to end, which a plain generator could not promise (PEP 789). The causes of the failures
     that arrived are logged in one line.
@@ -58,11 +60,11 @@ async def fan_out[Item, Answer](
     queue: asyncio.Queue[Arrival[Answer] | None] = asyncio.Queue()
     calls = asyncio.create_task(_call_all(call, items, concurrency, deadline, queue))
     calls.add_done_callback(lambda _: queue.put_nowait(None))
-    failures: list[HTTPClientError] = []
+    failures: list[HTTPError] = []
 
     async def arrivals() -> AsyncIterator[Arrival[Answer]]:
         while (arrival := await queue.get()) is not None:
-            if isinstance(arrival.outcome, HTTPClientError):
+            if isinstance(arrival.outcome, HTTPError):
                 failures.append(arrival.outcome)
             yield arrival
         await calls
@@ -88,7 +90,7 @@ async def _call_all[Item, Answer](
     begun: dict[int, float] = {}
     unanswered = set(range(len(items)))
 
-    def arrive(index: int, outcome: Answer | HTTPClientError) -> None:
+    def arrive(index: int, outcome: Answer | HTTPError) -> None:
         now = time.perf_counter() - start
         started = begun.get(index, now)
         queue.put_nowait(Arrival(index, outcome, started, now - started))
@@ -96,26 +98,27 @@ async def _call_all[Item, Answer](
     async def worker() -> None:
         for index, item in todo:
             begun[index] = time.perf_counter() - start
-            outcome: Answer | HTTPClientError
+            outcome: Answer | HTTPError
             try:
                 outcome = await call(item)
-            except HTTPClientError as error:
+            except HTTPError as error:
                 outcome = error
             unanswered.discard(index)
             arrive(index, outcome)
 
     try:
-        async with asyncio.timeout(deadline), asyncio.TaskGroup() as workers:
-            for _ in range(min(concurrency, len(items))):
-                workers.create_task(worker())
+        with set_deadline(deadline):
+            async with asyncio.timeout(deadline), asyncio.TaskGroup() as workers:
+                for _ in range(min(concurrency, len(items))):
+                    workers.create_task(worker())
     except TimeoutError:
         message = f"The server did not answer before the deadline of {deadline:g} s."
         for index in sorted(unanswered):
-            arrive(index, DeadlineExceededError(message))
+            arrive(index, DeadlineExceeded(message))
 
 
-def _log_failures(failures: Collection[HTTPClientError], calls: int) -> None:
+def _log_failures(failures: Collection[HTTPError], calls: int) -> None:
     """Log the most frequent causes in one line, since a thousand calls may fail together."""
-    causes = Counter(f"{error.type}: {describe(error)}" for error in failures)
+    causes = Counter(f"{error_type(error)}: {describe(error)}" for error in failures)
     shown = "; ".join(f"{count} x {cause}" for cause, count in causes.most_common(MOST_CAUSES))
     logger.warning("%d of %d calls failed. %s", len(failures), calls, shown)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from onloop.http.errors import BadResponseError
+from onloop.http._httpx import DecodingError
 from onloop.json_text import check_json, check_json_in_turn
 
 LARGE_BODY = 64 * 1024
@@ -12,8 +12,8 @@ async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
     """Return the body from `get(url)`, which must be JSON, exactly as the server sent it.
 
     Raises:
-        BadResponseError: the body is not JSON in UTF-8.
-        HTTPClientError: `get` has failed.
+        DecodingError: the body is not JSON in UTF-8.
+        HTTPError: `get` has failed.
     """
     body = await get(url)
     try:
@@ -22,5 +22,5 @@ async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
         else:
             await check_json_in_turn(body)
     except (ValueError, RecursionError) as error:
-        raise BadResponseError("The server's answer is not JSON.") from error
+        raise DecodingError("The server's answer is not JSON.") from error
     return body

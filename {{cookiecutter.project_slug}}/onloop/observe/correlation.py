@@ -9,7 +9,8 @@ https://www.w3.org/TR/trace-context/#design-overview
 
 import asyncio
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from secrets import token_hex
 from typing import Any
@@ -48,6 +49,16 @@ def identified_context() -> Context:
 
         context.run(attach, get_current())
     return context
+
+
+@contextmanager
+def passing_on(trace: Mapping[str, str]) -> Iterator[None]:
+    """Have the upstream calls of a block pass on this trace instead of the client's."""
+    token = _outgoing.set({**outgoing_headers(), **trace})
+    try:
+        yield
+    finally:
+        _outgoing.reset(token)
 
 
 class Correlation:

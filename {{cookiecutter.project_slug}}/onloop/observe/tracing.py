@@ -1,4 +1,4 @@
-"""OpenTelemetry: one trace over a request and its upstream calls.
+"""OpenTelemetry: one trace over a request and its upstream calls (`onloop.http.spans`).
 
 This needs the extra `otel`, and is on if `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector (OTLP over
 HTTP). The other variables of the SDK work as well:
@@ -14,12 +14,9 @@ from typing import Any, cast
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor, RequestInfo
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from yarl import URL
 
 from onloop.asgi.types import Application, Receive, Scope, Send
 from onloop.conf import PROBES, settings
@@ -31,13 +28,11 @@ _NOT_TRACED = ",".join(f"/{path}$" for path in PROBES)
 
 @cache
 def tracer_provider() -> TracerProvider:
-    """Start exporting spans, record one for each call to another server, return the provider."""
+    """Start exporting spans, and return their provider."""
     os.environ.setdefault("OTEL_SERVICE_NAME", settings.SITE_NAME)
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    AioHttpClientInstrumentor().instrument(tracer_provider=provider, url_filter=_without_query)
-    HTTPXClientInstrumentor().instrument(tracer_provider=provider, async_request_hook=_hide_query)
     return provider
 
 
@@ -81,11 +76,3 @@ async def spans_exported() -> AsyncIterator[None]:
     """Send the remaining spans when the server stops. A resource of the ASGI lifespan."""
     yield
     await asyncio.to_thread(tracer_provider().shutdown)
-
-
-def _without_query(url: URL) -> str:
-    return str(url.with_query(None).with_user(None))
-
-
-async def _hide_query(span: trace.Span, request: RequestInfo) -> None:
-    span.set_attribute("url.full", _without_query(URL(str(request.url))))

@@ -8,6 +8,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+import onloop.http.collector  # noqa: F401 - it registers the metrics of upstreams.
+
 
 def exposition(accept: str) -> tuple[bytes, str]:
     """Return all metrics and their content type, for the `Accept` header of a request."""

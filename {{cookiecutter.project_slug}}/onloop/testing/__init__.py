@@ -18,7 +18,7 @@ from onloop.testing.hop_counter import hops
 from onloop.testing.isolation import (
     _no_proxy,
     _nothing_counted_of_any_client,
-    _nothing_known_of_any_origin,
+    _nothing_known_of_any_upstream,
 )
 from onloop.testing.servers import TLS, fetch, serve_app, serve_process, server
 from onloop.testing.upstreams import Answer, Call, Upstream, barrier, serve_upstream, upstream
@@ -30,7 +30,7 @@ __all__ = [
     "Upstream",
     "_no_proxy",
     "_nothing_counted_of_any_client",
-    "_nothing_known_of_any_origin",
+    "_nothing_known_of_any_upstream",
     "_one_connection",
     "barrier",
     "fetch",

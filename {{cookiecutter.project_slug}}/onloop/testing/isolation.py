@@ -13,9 +13,14 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_known_of_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Close all circuits, and forget the latencies that hedging is based on."""
-    monkeypatch.setattr("onloop.http.origins._origins", {})
+def _nothing_known_of_any_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start with closed circuits, and forget the upstreams that a test declares."""
+    from onloop.http import upstreams  # Not before coverage measures it.
+
+    known = upstreams()
+    monkeypatch.setattr("onloop.http.upstream._upstreams", {one.name: one for one in known})
+    for upstream in known:
+        upstream.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -9,16 +9,16 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 import uvicorn
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from onloop.http._httpx import Response, create_ssl_context, get
 from onloop.server import OPTIONS, application
 
 # Reading the certificates takes longer than most tests, so all clients share them.
-TLS = httpx.create_ssl_context()
+TLS = create_ssl_context()
 
 
 class _Server(uvicorn.Server):
@@ -87,9 +87,9 @@ def serve_process(
             server.wait()
 
 
-def fetch(url: str) -> httpx.Response:
+def fetch(url: str) -> Response:
     """Return the response to `GET url`, from a server that may still be starting."""
-    return httpx.get(url, timeout=60, verify=TLS)
+    return get(url, timeout=60, verify=TLS)
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from httpx import HTTPStatusError
 from pytest_django import Settings
 
 from jobs.tasks import aggregate
-from onloop.http import HTTPClientError
 from onloop.testing import Call, Upstream
 from tests.answers import echo, echoes, task_id
 
@@ -57,5 +57,5 @@ async def test_job_fails_if_every_call_fails(upstream: Upstream) -> None:
 
     upstream.answer = fail
 
-    with pytest.raises(HTTPClientError, match=r"^The server answered with status 400\.$"):
+    with pytest.raises(HTTPStatusError, match=r"^The server answered with status 400\.$"):
         _ = await aggregate.acall(fan_out=2)

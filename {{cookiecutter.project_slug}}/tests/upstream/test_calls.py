@@ -2,10 +2,11 @@ import json
 import tracemalloc
 
 import pytest
+from httpx import ConnectError
 from pytest_django import Settings
 
-from onloop.http import ConnectError
-from upstream.calls import answer_json, outcome_json, task_urls, upstream_url
+from upstream.calls import answer_json, outcome_json, task_urls
+from upstream.upstreams import aggregated_url
 
 
 def test_upstream_is_our_own_sync_api_without_a_setting(
@@ -14,9 +15,9 @@ def test_upstream_is_our_own_sync_api_without_a_setting(
     monkeypatch.setattr("onloop.asgi.routing._served_port", None)
     settings.PORT = 1234
     settings.AGGREGATOR_UPSTREAM_URL = ""
-    assert upstream_url() == "http://127.0.0.1:1234/sync/api/"
+    assert aggregated_url() == "http://127.0.0.1:1234/sync/api/"
     settings.AGGREGATOR_UPSTREAM_URL = "https://example.com/"
-    assert upstream_url() == "https://example.com/"
+    assert aggregated_url() == "https://example.com/"
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,25 @@
-import socket
+"""The upstream of a test, and some answers of its server."""
 
-from onloop.http import http_client
-from onloop.http.origins import origins
+import socket
+from typing import Any
+
+from onloop.http import Upstream
 from onloop.testing import Call
 
 
-async def get(url: str, *, timeout: float = 30.0, max_bytes: int = 1_000_000) -> bytes:  # noqa: ASYNC109
-    async with http_client() as client:
-        return await client.get(url, timeout=timeout, max_bytes=max_bytes)
+def declare(url: str, name: str = "prices", **options: Any) -> Upstream:
+    """Declare an upstream at this URL, for one test."""
+    return Upstream(name, base_url=url, **options)
 
 
 async def hello(call: Call) -> None:
     await call.reply(b'"hello"')
 
 
+async def broken(call: Call) -> None:
+    await call.reply(b"{}", "500 Internal Server Error")
+
+
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def circuits() -> dict[str, str]:
-    """The state of the circuit to each server that was called."""
-    return {name: str(origin.breaker.state) for name, origin in origins().items()}

@@ -2,21 +2,14 @@ import asyncio
 import logging
 from contextlib import ExitStack, nullcontext
 
+import httpx
 import pytest
 
-from onloop.http import (
-    BadResponseError,
-    BrokenAnswerError,
-    CallTimeoutError,
-    CircuitOpenError,
-    ConnectError,
-    DNSError,
-    HTTPClientError,
-    PoolTimeoutError,
-)
-from onloop.http.breaker import Breaker
+from onloop.http import BodyTooLarge, Breaker, BulkheadFull, CircuitOpenError, DNSError
+from onloop.http.breaker import BreakerTransport, Circuit
+from onloop.http.exceptions import status_error
 
-FAILURE = ConnectError("No connection.")
+FAILURE = httpx.ConnectError("No connection.")
 
 
 class Clock:
@@ -35,200 +28,213 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def breaker() -> Breaker:
-    return Breaker("http://upstream", percent=50, seconds=10.0)
+def circuit() -> Circuit:
+    return Circuit("prices", Breaker(percent=50, seconds=10.0))
 
 
-def succeed(breaker: Breaker, times: int = 1) -> None:
+def status(code: int) -> httpx.HTTPStatusError:
+    """The error for an answer with this status."""
+    request = httpx.Request("GET", "http://prices.example/")
+    return status_error(httpx.Response(code, request=request))
+
+
+def succeed(circuit: Circuit, times: int = 1) -> None:
     for _ in range(times):
-        with breaker.call():
+        with circuit.call():
             pass
 
 
-def fail(breaker: Breaker, times: int = 1, error: BaseException = FAILURE) -> None:
+def fail(circuit: Circuit, times: int = 1, error: BaseException = FAILURE) -> None:
     for _ in range(times):
-        with pytest.raises(type(error)), breaker.call():
+        with pytest.raises(type(error)), circuit.call():
             raise error
 
 
-def refuse(breaker: Breaker) -> None:
+def refuse(circuit: Circuit) -> None:
     """See that a call is refused."""
     with pytest.raises(CircuitOpenError, match=r"^The server has failed too often"):
-        breaker.call()
+        circuit.call()
 
 
-def test_failure_rate_opens_it(breaker: Breaker) -> None:
-    succeed(breaker, 10)
-    fail(breaker, 9)
-    assert breaker.state == "closed"
-    fail(breaker)
-    assert breaker.state == "open"
-    refuse(breaker)
+def test_failure_rate_opens_it(circuit: Circuit) -> None:
+    succeed(circuit, 10)
+    fail(circuit, 9)
+    assert circuit.state == "closed"
+    fail(circuit)
+    assert circuit.state == "open"
+    refuse(circuit)
 
 
-def test_few_calls_open_nothing(breaker: Breaker) -> None:
-    fail(breaker, 19)
-    assert breaker.state == "closed"
-    fail(breaker)
-    assert breaker.state == "open"
+def test_few_calls_open_nothing(circuit: Circuit) -> None:
+    fail(circuit, 19)
+    assert circuit.state == "closed"
+    fail(circuit)
+    assert circuit.state == "open"
 
 
-def test_only_the_last_calls_count(breaker: Breaker) -> None:
-    fail(breaker, 9)
-    succeed(breaker, 1000)
-    fail(breaker, 49)
-    assert breaker.state == "closed"
-    fail(breaker)
-    assert breaker.state == "open"
+def test_only_the_last_calls_count(circuit: Circuit) -> None:
+    fail(circuit, 9)
+    succeed(circuit, 1000)
+    fail(circuit, 49)
+    assert circuit.state == "closed"
+    fail(circuit)
+    assert circuit.state == "open"
 
 
-def test_success_never_opens_it(breaker: Breaker) -> None:
-    fail(breaker, 19)
-    succeed(breaker)
-    assert breaker.state == "closed"
+def test_success_never_opens_it(circuit: Circuit) -> None:
+    fail(circuit, 19)
+    succeed(circuit)
+    assert circuit.state == "closed"
 
 
 def test_percent_of_zero_never_opens_it() -> None:
-    breaker = Breaker("http://upstream", percent=0, seconds=10.0)
-    fail(breaker, 200)
-    assert breaker.state == "closed"
+    circuit = Circuit("prices", Breaker(percent=0))
+    fail(circuit, 200)
+    assert circuit.state == "closed"
 
 
 @pytest.mark.parametrize(
     "error",
     [
         DNSError("No address."),
-        ConnectError("No connection."),
-        CallTimeoutError("Too late."),
-        BrokenAnswerError("Cut off."),
-        BadResponseError("Status 500.", 500),
-        BadResponseError("Status 503.", 503),
+        httpx.ConnectError("No connection."),
+        httpx.ReadTimeout("Too late."),
+        httpx.RemoteProtocolError("Cut off."),
+        status(500),
+        status(503),
     ],
 )
-def test_server_in_trouble(breaker: Breaker, error: HTTPClientError) -> None:
-    fail(breaker, 20, error)
-    assert breaker.state == "open"
+def test_server_in_trouble(circuit: Circuit, error: httpx.HTTPError) -> None:
+    fail(circuit, 20, error)
+    assert circuit.state == "open"
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        BadResponseError("Status 302.", 302),
-        BadResponseError("Status 404.", 404),
-        BadResponseError("Status 429.", 429),
-        BadResponseError("Too large."),
+        status(302),
+        status(404),
+        status(429),
+        BodyTooLarge("Too large."),
+        httpx.DecodingError("No JSON."),
     ],
 )
-def test_server_that_answers_is_not_in_trouble(breaker: Breaker, error: HTTPClientError) -> None:
-    fail(breaker, 200, error)
-    assert breaker.state == "closed"
+def test_server_that_answers_is_not_in_trouble(circuit: Circuit, error: httpx.HTTPError) -> None:
+    fail(circuit, 200, error)
+    assert circuit.state == "closed"
 
 
-def test_it_stays_open_for_its_time(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, 20)
+def test_it_stays_open_for_its_time(circuit: Circuit, clock: Clock) -> None:
+    fail(circuit, 20)
     clock.now += 9.9
-    refuse(breaker)
+    refuse(circuit)
     clock.now += 0.1
-    succeed(breaker)
-    assert breaker.state == "closed"
+    succeed(circuit)
+    assert circuit.state == "closed"
 
 
-def test_one_call_probes_and_the_others_are_refused(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, 20)
+def test_one_call_probes_and_the_others_are_refused(circuit: Circuit, clock: Clock) -> None:
+    fail(circuit, 20)
     clock.now += 10
-    with breaker.call():
-        assert breaker.state == "half_open"
-        refuse(breaker)
-    assert breaker.state == "closed"
+    with circuit.call():
+        assert circuit.state == "half_open"
+        refuse(circuit)
+    assert circuit.state == "closed"
 
 
-def test_failing_probe_opens_it_for_its_time_again(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, 20)
+def test_failing_probe_opens_it_for_its_time_again(circuit: Circuit, clock: Clock) -> None:
+    fail(circuit, 20)
     clock.now += 10
-    fail(breaker)
-    assert breaker.state == "open"
+    fail(circuit)
+    assert circuit.state == "open"
     clock.now += 9.9
-    refuse(breaker)
+    refuse(circuit)
     clock.now += 0.1
-    succeed(breaker)
+    succeed(circuit)
 
 
-NO_OUTCOME = [asyncio.CancelledError(), PoolTimeoutError("No connection was free.")]
+NO_OUTCOME = [asyncio.CancelledError(), BulkheadFull("No connection was free.")]
 
 
 @pytest.mark.parametrize("error", NO_OUTCOME)
 def test_probe_without_an_outcome_leaves_the_place_to_another(
-    breaker: Breaker, clock: Clock, error: BaseException
+    circuit: Circuit, clock: Clock, error: BaseException
 ) -> None:
-    fail(breaker, 20)
+    fail(circuit, 20)
     clock.now += 10
-    fail(breaker, error=error)
-    assert breaker.state == "open"
-    succeed(breaker)
-    assert breaker.state == "closed"
+    fail(circuit, error=error)
+    assert circuit.state == "open"
+    succeed(circuit)
+    assert circuit.state == "closed"
 
 
 @pytest.mark.parametrize("error", NO_OUTCOME)
-def test_calls_without_an_outcome_do_not_count(breaker: Breaker, error: BaseException) -> None:
-    fail(breaker, 19)
-    fail(breaker, 200, error)
-    assert breaker.state == "closed"
-    fail(breaker)
-    assert breaker.state == "open"
+def test_calls_without_an_outcome_do_not_count(circuit: Circuit, error: BaseException) -> None:
+    fail(circuit, 19)
+    fail(circuit, 200, error)
+    assert circuit.state == "closed"
+    fail(circuit)
+    assert circuit.state == "open"
 
 
 @pytest.mark.parametrize("late", [FAILURE, None])
 def test_call_from_before_it_opened_neither_closes_nor_fails_the_probe(
-    breaker: Breaker, clock: Clock, late: HTTPClientError | None
+    circuit: Circuit, clock: Clock, late: httpx.HTTPError | None
 ) -> None:
     with ExitStack() as probe:
-        with pytest.raises(ConnectError) if late else nullcontext(), breaker.call():
-            fail(breaker, 20)
+        with pytest.raises(httpx.ConnectError) if late else nullcontext(), circuit.call():
+            fail(circuit, 20)
             clock.now += 10
-            probe.enter_context(breaker.call())
+            probe.enter_context(circuit.call())
             if late:
                 raise late
-        assert breaker.state == "half_open"
-    assert breaker.state == "closed"
+        assert circuit.state == "half_open"
+    assert circuit.state == "closed"
 
 
-def test_attempts_end_when_the_circuit_changes(breaker: Breaker, clock: Clock) -> None:
-    with breaker.call() as period:
-        fail(breaker, 19)
-        period.check()
-        fail(breaker)
-        with pytest.raises(CircuitOpenError):
-            period.check()
+def test_closed_again_it_counts_from_zero(circuit: Circuit, clock: Clock) -> None:
+    fail(circuit, 20)
     clock.now += 10
-    succeed(breaker)
-    with pytest.raises(CircuitOpenError):
-        period.check()
-
-
-def test_closed_again_it_counts_from_zero(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, 20)
-    clock.now += 10
-    succeed(breaker)
-    fail(breaker, 19)
-    assert breaker.state == "closed"
+    succeed(circuit)
+    fail(circuit, 19)
+    assert circuit.state == "closed"
 
 
 def test_every_change_is_logged(
-    breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture
+    circuit: Circuit, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "onloop.http.breaker")
-    fail(breaker, 20)
+    fail(circuit, 20)
     clock.now += 10
-    fail(breaker)
+    fail(circuit)
     clock.now += 10
-    succeed(breaker)
+    succeed(circuit)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         (
             "WARNING",
-            "The circuit to http://upstream is open for 10 s: 20 of the last 20 calls failed.",
+            "The circuit to prices is open for 10 s: 20 of the last 20 calls failed.",
         ),
-        ("INFO", "The circuit to http://upstream is half-open: one call probes it."),
-        ("WARNING", "The circuit to http://upstream is open for 10 s: its probe failed."),
-        ("INFO", "The circuit to http://upstream is half-open: one call probes it."),
-        ("INFO", "The circuit to http://upstream is closed again."),
+        ("INFO", "The circuit to prices is half-open: one call probes it."),
+        ("WARNING", "The circuit to prices is open for 10 s: its probe failed."),
+        ("INFO", "The circuit to prices is half-open: one call probes it."),
+        ("INFO", "The circuit to prices is closed again."),
     ]
+
+
+async def test_answers_with_a_failing_status_open_it(circuit: Circuit) -> None:
+    answers = httpx.MockTransport(lambda request: httpx.Response(503))
+    async with httpx.AsyncClient(transport=BreakerTransport(answers, circuit)) as client:
+        for _ in range(20):
+            response = await client.get("http://prices.example/")
+            assert response.status_code == 503
+        with pytest.raises(CircuitOpenError):
+            await client.get("http://prices.example/")
+
+
+async def test_any_other_answer_leaves_it_closed(circuit: Circuit) -> None:
+    answers = httpx.MockTransport(lambda request: httpx.Response(404))
+    async with httpx.AsyncClient(transport=BreakerTransport(answers, circuit)) as client:
+        for _ in range(40):
+            response = await client.get("http://prices.example/")
+            assert response.status_code == 404
+    assert circuit.state == "closed"

@@ -2,8 +2,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from httpx import HTTPError, ReadError
 
-from onloop.http import BadResponseError, DeadlineExceededError, HTTPClientError, fan_out
+from onloop.http import DeadlineExceeded, fan_out
 
 
 async def collect(
@@ -12,7 +13,7 @@ async def collect(
     *,
     concurrency: int = 1000,
     deadline: float = 60.0,
-) -> list[tuple[int, bytes | HTTPClientError]]:
+) -> list[tuple[int, bytes | HTTPError]]:
     async with fan_out(call, items, concurrency=concurrency, deadline=deadline) as arrivals:
         return [(arrival.index, arrival.outcome) async for arrival in arrivals]
 
@@ -70,7 +71,7 @@ async def test_times_show_when_each_call_ran() -> None:
 
 
 async def test_failed_call_is_an_outcome() -> None:
-    error = BadResponseError("bad")
+    error = ReadError("bad")
 
     async def call(item: int) -> bytes:
         if item == 1:
@@ -92,7 +93,7 @@ async def test_deadline_is_the_outcome_of_calls_in_flight_and_of_calls_not_begun
     assert arrivals[0] == (1, b"ok")
     assert [index for index, _ in arrivals[1:]] == [0, 2, 3, 4]
     for _, outcome in arrivals[1:]:
-        assert isinstance(outcome, DeadlineExceededError)
+        assert isinstance(outcome, DeadlineExceeded)
         assert str(outcome) == "The server did not answer before the deadline of 0.05 s."
 
 

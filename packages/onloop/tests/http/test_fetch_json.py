@@ -1,19 +1,21 @@
 import asyncio
 from functools import partial
 
+import httpx
 import pytest
 
-from onloop.http import BadResponseError, fetch_json, http_client
+from onloop.http import fetch_json
 from onloop.http.json_body import LARGE_BODY
 from onloop.testing import Call, serve_upstream
+from tests.http.calls import declare
 
 
 async def fetch(body: bytes) -> bytes:
     async def answer(call: Call) -> None:
         await call.reply(body)
 
-    async with serve_upstream(answer) as upstream, http_client() as client:
-        get = partial(client.get, timeout=30, max_bytes=1_000_000)
+    async with serve_upstream(answer) as upstream:
+        get = partial(declare(upstream.url).get_body, timeout=30, max_bytes=1_000_000)
         return await fetch_json(get, upstream.url)
 
 
@@ -56,7 +58,7 @@ async def test_json_is_passed_on_as_it_was_written(body: bytes) -> None:
     ids=lambda body: repr(body[:12]),
 )
 async def test_any_other_body_is_a_bad_response(body: bytes) -> None:
-    with pytest.raises(BadResponseError, match=r"^The server's answer is not JSON\.$"):
+    with pytest.raises(httpx.DecodingError, match=r"^The server's answer is not JSON\.$"):
         await fetch(body)
 
 

@@ -1,10 +1,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
+import httpx
 import pytest
 
-from onloop.http import BadResponseError, HTTPClientError
-from onloop.http.hedge import Hedge
+from onloop.http.hedge import Hedge, HedgeTransport
 
 
 async def answer() -> bytes:
@@ -102,15 +102,15 @@ async def test_percentile_forgets_old_answers(durations: list[float]) -> None:
 async def test_failed_calls_are_no_answers() -> None:
     hedge = Hedge()
     for _ in range(100):
-        with pytest.raises(BadResponseError):
-            await hedge.call(failing(BadResponseError("No.")))
+        with pytest.raises(httpx.ReadError):
+            await hedge.call(failing(httpx.ReadError("No.")))
     assert hedge.delay is None
 
 
 @pytest.mark.usefixtures("durations")
 async def test_without_enough_answers_there_is_no_second_copy() -> None:
-    copies = Copies(failing(BadResponseError("No.")), answer)
-    with pytest.raises(BadResponseError):
+    copies = Copies(failing(httpx.ReadError("No.")), answer)
+    with pytest.raises(httpx.ReadError):
         await Hedge().call(copies)
     assert copies.begun == 1
 
@@ -147,14 +147,14 @@ async def test_copy_that_fails_waits_for_the_other(hedge: Hedge) -> None:
             await asyncio.sleep(0)
         return b"late"
 
-    error = BadResponseError("No.")
+    error = httpx.ReadError("No.")
     assert await hedge.call(Copies(failing(error), answer_late)) == b"late"
     assert await hedge.call(Copies(answer_late, failing(error))) == b"late"
 
 
 async def test_error_of_the_first_copy_is_raised_when_both_fail(hedge: Hedge) -> None:
-    first, second = BadResponseError("First."), BadResponseError("Second.")
-    with pytest.raises(HTTPClientError) as caught:
+    first, second = httpx.ReadError("First."), httpx.ReadError("Second.")
+    with pytest.raises(httpx.HTTPError) as caught:
         await hedge.call(Copies(failing(first), failing(second)))
     assert caught.value is first
 
@@ -191,3 +191,36 @@ async def test_at_most_one_call_in_twenty_gets_a_second_copy(hedge: Hedge) -> No
     for _ in range(calls):
         await hedge.call(slow)
     assert 45 <= begun - calls <= 50  # Of the 1,000 calls with those of the fixture.
+
+
+class Slow(httpx.AsyncBaseTransport):
+    """Sends the first request never, or with a status; and the copy, with status 200."""
+
+    def __init__(self, status: int | None) -> None:
+        self.status = status
+        self.sent = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent += 1
+        if self.sent > 1:
+            return httpx.Response(200)
+        if self.status is None:
+            await forever()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return httpx.Response(self.status or 0)
+
+
+@pytest.mark.parametrize("status", [None, 503])
+async def test_answer_of_the_copy_wins(hedge: Hedge, status: int | None) -> None:
+    slow = Slow(status)
+    async with httpx.AsyncClient(transport=HedgeTransport(slow, hedge)) as client:
+        response = await client.get("http://prices.example/")
+    assert (response.status_code, slow.sent) == (200, 2)
+
+
+async def test_request_that_must_not_be_repeated_is_sent_once(hedge: Hedge) -> None:
+    slow = Slow(404)
+    async with httpx.AsyncClient(transport=HedgeTransport(slow, hedge)) as client:
+        response = await client.post("http://prices.example/", json={})
+    assert (response.status_code, slow.sent) == (404, 1)

@@ -1,6 +1,7 @@
 """One id and one trace for a request, its answer and its upstream calls."""
 
 import asyncio
+from secrets import token_hex
 from typing import Any
 
 import httpx
@@ -10,10 +11,10 @@ from websockets.asyncio.client import connect
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
-from onloop.http import http_client
 from onloop.observe.correlation import Correlation, outgoing_headers, trace_headers
 from onloop.testing import Call, serve_app, serve_upstream
 from tests.asgi.handler.exchange import ask
+from tests.http.calls import declare
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
@@ -30,8 +31,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 @Correlation
 async def call(scope: Scope, receive: Receive, send: Send) -> None:
     """Call the URL that is the query."""
-    async with http_client() as client:
-        await client.get(scope["query_string"].decode(), timeout=30, max_bytes=1000)
+    await declare(scope["query_string"].decode(), f"called-{token_hex(4)}").get("/")
     await send({"type": "http.response.start", "status": 200})
     await send({"type": "http.response.body"})
 
@@ -62,7 +62,7 @@ async def test_what_is_no_id_is_replaced(sent: str) -> None:
     assert all(len(id_) == 32 and id_.isalnum() for id_ in ids)
 
 
-@pytest.mark.usefixtures("transport")
+@pytest.mark.usefixtures("wire")
 async def test_upstreams_are_told_the_id_and_the_trace() -> None:
     async def answer(call: Call) -> None:
         await call.reply()

@@ -16,20 +16,17 @@ from pytest_django import Settings
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
-from onloop.http import CallTimeoutError, http_client, origin_of, shared_http_client
-from onloop.http import metrics as http_metrics
-from onloop.http.metrics import CallDurations
+from onloop.http import Cache, shared_http_client
 from onloop.observe import metrics, observed, telemetry
 from onloop.observe.metrics import event_loop_lag_measured
 from onloop.probes.exposition import DatabasePools
 from onloop.testing import Call, serve_app, serve_upstream
-from tests.http.calls import hello
+from tests.http.calls import broken, declare, hello
 
 
 @pytest.fixture(autouse=True)
-def _metrics_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def _metrics_on(settings: Settings) -> None:
     settings.METRICS = True
-    monkeypatch.setattr(http_metrics, "_origins", set())
 
 
 @pytest.fixture
@@ -97,17 +94,12 @@ async def test_methods_that_nobody_knows_are_one(url: str) -> None:
     await counted(before + 1, "OTHER", "healthz", 403)
 
 
-async def call(url: str, timeout: float = 30.0) -> bytes:  # noqa: ASYNC109
-    until = asyncio.get_running_loop().time() + 30.0
-    async with http_client() as client:
-        return await origin_of(url).get(client, url, timeout=timeout, max_bytes=1000, until=until)
+def attempts(upstream: str, outcome: str) -> float:
+    return value("upstream_call_duration_seconds_count", upstream=upstream, outcome=outcome)
 
 
-def upstream_calls(url: str, outcome: str) -> float:
-    return value("upstream_call_duration_seconds_count", origin=url.rstrip("/"), outcome=outcome)
-
-
-async def test_calls_are_counted_by_outcome() -> None:
+@pytest.mark.parametrize("way", ["whole", "short"])
+async def test_attempts_are_counted_by_outcome(way: str) -> None:
     all_in = asyncio.Event()
 
     async def answer(call: Call) -> None:
@@ -120,57 +112,58 @@ async def test_calls_are_counted_by_outcome() -> None:
                 all_in.set()
                 await call.closed()
 
-    async with serve_upstream(answer) as upstream:
-        await call(f"{upstream.url}ok")
-        with pytest.raises(Exception, match="404"):
-            await call(f"{upstream.url}bad")
-        with pytest.raises(CallTimeoutError):
-            await call(f"{upstream.url}hang", timeout=0.01)
+    async with serve_upstream(answer) as server:
+        upstream = declare(server.url, f"counted-{way}")
+
+        async def call(path: str, timeout: float = 30.0) -> None:  # noqa: ASYNC109
+            if way == "short":
+                await upstream.get_body(server.url + path, timeout=timeout, max_bytes=100)
+            else:
+                (await upstream.get(path, timeout=timeout)).raise_for_status()
+
+        await call("ok")
+        with pytest.raises(httpx.HTTPStatusError):
+            await call("bad")
+        with pytest.raises(httpx.ReadTimeout):
+            await call("hang", timeout=0.01)
         all_in.clear()
-        leaving = asyncio.create_task(call(f"{upstream.url}hang"))
+        leaving = asyncio.create_task(call("hang"))
         await all_in.wait()
+        assert value("upstream_in_flight", upstream=upstream.name) == 1
         leaving.cancel()
         await asyncio.wait([leaving])
 
         for outcome in ("ok", "bad_response", "timeout", "cancelled"):
-            assert upstream_calls(upstream.url, outcome) == 1, outcome
+            assert attempts(upstream.name, outcome) == 1, outcome
+        assert value("upstream_in_flight", upstream=upstream.name) == 0
+        assert value("upstream_limit", upstream=upstream.name) == 100
 
 
-async def test_retries_and_the_circuit_are_told(settings: Settings) -> None:
-    settings.HTTP_RETRIES = 1
-    answers = iter(["503 Service Unavailable", "200 OK"])
+async def test_retries_and_the_circuit_are_told() -> None:
+    answers = iter([broken, hello])
 
     async def answer(call: Call) -> None:
-        await call.reply(status=next(answers))
+        await next(answers)(call)
 
-    async with serve_upstream(answer) as upstream:
-        await call(upstream.url)
+    async with serve_upstream(answer) as server:
+        await declare(server.url, "retried", retries=1, hedge=True).get("/")
 
-    origin = upstream.url.rstrip("/")
-    assert value("upstream_retries_total", origin=origin) == 1
-    assert value("upstream_hedges_total", origin=origin) == 0
-    assert value("upstream_circuit", origin=origin, state="closed") == 1
-    assert value("upstream_circuit", origin=origin, state="open") == 0
-
-
-async def test_origins_beyond_a_hundred_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_metrics, "_origins", {str(n) for n in range(http_metrics.MAX_ORIGINS)})
-    before = value("upstream_call_duration_seconds_count", origin="other", outcome="ok")
-    async with serve_upstream(hello) as upstream:
-        await call(upstream.url)
-
-    assert value("upstream_call_duration_seconds_count", origin="other", outcome="ok") == before + 1
-    assert upstream_calls(upstream.url, "ok") == 0
+    assert value("upstream_retries_total", upstream="retried") == 1
+    assert value("upstream_hedges_total", upstream="retried") == 0
+    assert value("upstream_circuit", upstream="retried", state="closed") == 1
+    assert value("upstream_circuit", upstream="retried", state="open") == 0
 
 
-def test_known_origin_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {str(n) for n in range(http_metrics.MAX_ORIGINS)}
-    monkeypatch.setattr(http_metrics, "_origins", names)
-    before = value("upstream_call_duration_seconds_count", origin="7", outcome="ok")
+async def test_what_the_cache_had_is_told() -> None:
+    async with serve_upstream(hello) as server:
+        upstream = declare(server.url, "cached", cache=Cache(fresh=60), rate="100/second")
+        for _ in range(3):
+            await upstream.get("/")
 
-    CallDurations("7").measure(0.1, None)
-
-    assert value("upstream_call_duration_seconds_count", origin="7", outcome="ok") == before + 1
+    assert value("upstream_cache_total", upstream="cached", outcome="miss") == 1
+    assert value("upstream_cache_total", upstream="cached", outcome="hit") == 2
+    assert value("upstream_joined_total", upstream="cached") == 0
+    assert value("upstream_waiting", upstream="cached") == 0
 
 
 async def test_event_loop_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

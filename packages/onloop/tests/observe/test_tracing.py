@@ -1,6 +1,7 @@
 """One trace over a request and its upstream calls, as a collector receives it."""
 
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -14,10 +15,8 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
-from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from pytest_django import Settings
 
 from onloop.asgi.handler import EventLoopASGIHandler
@@ -27,6 +26,8 @@ from onloop.http import shared_http_client
 from onloop.observe import observed, telemetry
 from onloop.observe.tracing import tracer_provider
 from onloop.testing import Call, serve_app, serve_upstream
+from tests.http.calls import broken, closed_port
+from tests.observe.urls import called
 from tests.observe.written import written
 
 FAN_OUT = 3
@@ -50,6 +51,11 @@ class Collector:
 
     def of_kind(self, kind: Any) -> list[Span]:
         return [span for span in self.spans if span.kind == kind]
+
+
+def attributes(span: Span) -> dict[str, Any]:
+    """The attributes of a span that are texts or numbers."""
+    return {item.key: item.value.string_value or item.value.int_value for item in span.attributes}
 
 
 @pytest.fixture
@@ -90,6 +96,7 @@ def served(
         monkeypatch.delenv(name)
     settings.ROOT_URLCONF = "tests.observe.urls"
     settings.TRACING = True
+    called.forget()  # It has the spans of the previous test.
 
     def serve() -> AbstractContextManager[str]:
         lifespan = Lifespan(telemetry, shared_http_client)
@@ -97,8 +104,6 @@ def served(
 
     yield serve
     tracer_provider.cache_clear()
-    AioHttpClientInstrumentor().uninstrument()
-    HTTPXClientInstrumentor().uninstrument()
 
 
 def request(url: str, **headers: str) -> int:
@@ -111,7 +116,7 @@ async def test_view_and_upstream_calls_are_one_trace(
     collector: Collector,
     served: Callable[[], AbstractContextManager[str]],
     monkeypatch: pytest.MonkeyPatch,
-    transport: str,
+    wire: str,
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
@@ -141,7 +146,30 @@ async def test_view_and_upstream_calls_are_one_trace(
     assert told == {f"00-{TRACE_ID}-{call.span_id.hex()}-01" for call in calls}
     entries = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert {entry.get("trace_id") for entry in entries if "request_id" in entry} == {TRACE_ID}
+    assert {call.name for call in calls} == {"GET called"}
+    assert {attributes(call)["http.response.status_code"] for call in calls} == {200}
     assert "secret" not in str(calls)
+    assert "hunter2" not in str(calls)  # The token of the upstream.
+
+
+async def test_failed_calls_are_failed_spans(
+    collector: Collector,
+    served: Callable[[], AbstractContextManager[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    dead = f"http://127.0.0.1:{closed_port()}/"
+    async with serve_upstream(broken) as upstream:
+        with written(io.StringIO(), "json", "INFO"), served() as url:
+            for failing in (upstream.url, dead):
+                query = urlencode({"url": failing})
+                with contextlib.suppress(HTTPError):
+                    await asyncio.to_thread(request, f"{url}/calls/1/?{query}")
+
+    calls = collector.of_kind(Span.SPAN_KIND_CLIENT)
+    assert {call.status.code for call in calls} == {Status.STATUS_CODE_ERROR}
+    reasons = [attributes(call)["error.type"] for call in calls]
+    assert set(reasons) == {"500", "connect_error"}
 
 
 def test_trace_begins_here_where_the_caller_has_none(

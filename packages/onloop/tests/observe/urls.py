@@ -5,16 +5,21 @@ import asyncio
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
-from onloop.http import http_client
+from onloop.http import Upstream
+
+server = {"url": ""}
+called = Upstream(
+    "called",
+    base_url=lambda: server["url"],
+    headers={"Authorization": "Bearer hunter2"},
+    retries=0,
+)
 
 
 async def calls(request: HttpRequest, count: int) -> HttpResponse:
     """Call `?url=` so many times at once."""
-    async with http_client() as client:
-        url = request.GET.get("url", "")
-        await asyncio.gather(
-            *(client.get(url, timeout=30.0, max_bytes=1_000) for _ in range(count))
-        )
+    server["url"] = request.GET.get("url", "")
+    await asyncio.gather(*(called.get("") for _ in range(count)))
     return HttpResponse()
 
 

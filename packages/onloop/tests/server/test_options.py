@@ -9,6 +9,7 @@ from onloop.testing import fetch, serve_app, serve_process
 from tests.server.frames import HANDSHAKE
 from tests.server.reporting import report
 
+
 def test_next_request_of_a_connection_has_a_context_of_its_own() -> None:
     app = ProtocolRouter(http=report, lifespan=Lifespan())
     requests = b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in (1, 2))

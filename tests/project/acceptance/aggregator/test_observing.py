@@ -33,7 +33,7 @@ async def test_failed_calls_are_one_line_with_their_causes(
     settings.AGGREGATOR_UPSTREAM_URL = f"http://127.0.0.1:{closed_port()}/?token=secret"
     await get(f"{server}{AGGREGATED}?fan_out=3")
 
-    (record,) = [record for record in caplog.records if record.name == "onloop.http.gather"]
+    (record,) = [record for record in caplog.records if record.name == "onloop.http.fan_out"]
     assert record.levelname == "WARNING"
     assert record.getMessage().startswith(
         "3 of 3 calls failed. 3 x connect_error: No connection to the server could be made"

@@ -87,7 +87,7 @@ async def test_aggregation_without_an_answer_is_retried_and_fails(settings: Sett
 
     assert (job["status"], job["attempts"], job["result"]) == ("FAILED", 3, None)
     assert job["error"] == {
-        "type": "onloop.http.errors.BadResponseError",
+        "type": "httpx.HTTPStatusError",
         "message": "The server answered with status 400.",
     }
 

@@ -1,5 +1,9 @@
 """How an error is described in the log."""
 
+import re
+from pathlib import Path
+
+import onloop
 from onloop.http import describe
 
 
@@ -32,3 +36,13 @@ def test_circular_causes_end() -> None:
     error, other = ValueError("one"), ValueError("two")
     error.__context__, other.__context__ = other, error
     assert describe(error) == "one, caused by ValueError: two"
+
+
+def test_one_module_imports_httpx() -> None:
+    package = Path(onloop.__file__).parent
+    importing = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(from|import) httpx\b", path.read_text(), re.MULTILINE)
+    ]
+    assert importing == ["http/_httpx.py"]
