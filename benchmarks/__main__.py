@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.broadcast import broadcast
+from benchmarks.calls import calls
 from benchmarks.fan_out import cost_per_call, slow_upstream
 from benchmarks.hedging import hedging
 from benchmarks.limits import raise_open_files_limit
@@ -23,6 +24,7 @@ FAMILIES = {
     "aggregator": aggregator,
     "slow-upstream": slow_upstream,
     "cost": cost_per_call,
+    "calls": calls,
     "hedging": hedging,
     "observing": observing,
     "streams": streams,
