@@ -10,13 +10,15 @@ of the tests. The plugin needs pytest, pytest-asyncio and pytest-django. Its fix
 A test with `django_db` shares one connection with the views that it calls, and is rolled back. If
 it also uses `server`, it commits, and the tables are emptied after it.
 
-Each test starts with closed circuits and unused rate limits, and without the shell's proxies.
+Each test starts with closed circuits, an empty cache of upstreams and unused rate limits, and
+without the shell's proxies.
 """
 
 from onloop.testing.database import _one_connection, pytest_itemcollected
 from onloop.testing.hop_counter import hops
 from onloop.testing.isolation import (
     _no_proxy,
+    _nothing_cached_of_any_upstream,
     _nothing_counted_of_any_client,
     _nothing_known_of_any_upstream,
 )
@@ -29,6 +31,7 @@ __all__ = [
     "Call",
     "Upstream",
     "_no_proxy",
+    "_nothing_cached_of_any_upstream",
     "_nothing_counted_of_any_client",
     "_nothing_known_of_any_upstream",
     "_one_connection",

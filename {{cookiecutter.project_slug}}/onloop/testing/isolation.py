@@ -2,6 +2,8 @@
 
 import pytest
 
+from onloop.http.cache.memory import forget_everything
+
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -28,3 +30,9 @@ def _nothing_counted_of_any_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the requests that rate limits have counted."""
     monkeypatch.setattr("onloop.rate_limit._full", {})
     monkeypatch.setattr("onloop.shared_rates._redis_down_until", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_cached_of_any_upstream() -> None:
+    """Forget the answers that are cached in memory."""
+    forget_everything()

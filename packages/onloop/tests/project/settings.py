@@ -93,6 +93,10 @@ else:
 
 REDIS_URL = env.redis_url("REDIS_URL")
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "upstreams": {"BACKEND": "onloop.http.cache.memory.MemoryCache"},
+}
 
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", accepted=("console", "json"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()

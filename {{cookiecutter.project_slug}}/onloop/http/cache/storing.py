@@ -148,10 +148,11 @@ def initial_age(answer: Received) -> float:
 
 def seconds_to_keep(stored: StoredResponse, now: float) -> float:
     """Return for how long a stored answer can be of use; 0 or less if it cannot."""
-    stale_use = max(stored.stale_while_revalidate, stored.stale_if_error)
+    fresh = stored.lifetime - stored.age(now)
+    useful = fresh + max(stored.stale_while_revalidate, stored.stale_if_error)
     if not {"etag", "last-modified"}.isdisjoint(stored.headers.keys()):
-        stale_use = max(stale_use, VALIDATION_SECONDS)
-    return min(stored.lifetime + stale_use - stored.age(now), MOST_SECONDS)
+        useful = max(useful, max(0.0, fresh) + VALIDATION_SECONDS)
+    return min(useful, MOST_SECONDS)
 
 
 def is_about(not_modified: Headers, stored: StoredResponse) -> bool:
