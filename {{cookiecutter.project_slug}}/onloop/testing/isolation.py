@@ -2,8 +2,6 @@
 
 import pytest
 
-from onloop.http.cache.memory import forget_everything
-
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -35,4 +33,6 @@ def _nothing_counted_of_any_client(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_cached_of_any_upstream() -> None:
     """Forget the answers that are cached in memory."""
+    from onloop.http.cache.memory import forget_everything
+
     forget_everything()

@@ -97,6 +97,8 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     "upstreams": {"BACKEND": "onloop.http.cache.memory.MemoryCache"},
 }
+if REDIS_URL:
+    CACHES["upstreams"] = {"BACKEND": "onloop.http.cache.redis.RedisCache"}
 
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", accepted=("console", "json"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", accepted=("debug", "info", "warning", "error")).upper()
