@@ -59,6 +59,13 @@ def copy_template(folder: Path) -> Path:
     return folder
 
 
+def copy_project(project: Path, copy: Path) -> Path:
+    """Copy a project with its bytecode, without what was installed or is written by other tests."""
+    others = (".venv", ".tools", ".git", ".*_cache", ".coverage*", "*.sqlite3*", "*.pyc.*")
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(*others))
+    return copy
+
+
 def python(project: Path) -> Path:
     """Return the interpreter of the virtualenv that Poetry made inside the project."""
     return project / ".venv" / "bin" / "python"

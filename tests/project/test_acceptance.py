@@ -3,15 +3,14 @@
 import shutil
 from pathlib import Path
 
-from tests.template import TEMPLATE, python, run
+from tests.template import TEMPLATE, copy_project, python, run
 
 TESTS = TEMPLATE / "tests" / "project" / "acceptance"
 SERVICES = TEMPLATE / "packages" / "onloop" / "tests" / "services"
 
 
 def test_project_survives(project: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv", ".*_cache", "*.sqlite3*"))
+    copy = copy_project(project, tmp_path / "copy")
     acceptance = copy / "tests" / "acceptance"
     shutil.copytree(TESTS, acceptance)
     shutil.copytree(SERVICES, acceptance / "services", ignore=shutil.ignore_patterns("test_*"))

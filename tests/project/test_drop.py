@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.project.test_update import commit_all
-from tests.template import python, run
+from tests.template import copy_project, python, run
 
 APPS = [["aggregator"], ["jobs"], ["live"], ["aggregator", "jobs", "live", "upstream"]]
 
@@ -15,12 +15,7 @@ APPS = [["aggregator"], ["jobs"], ["live"], ["aggregator", "jobs", "live", "upst
 @pytest.fixture
 def copy(project: Path, tmp_path: Path) -> Path:
     """A copy of the project, in a git repository, that uses the project's virtualenv."""
-    copy = tmp_path / "copy"
-    # Also without the files that other tests write into the project concurrently.
-    ignored = shutil.ignore_patterns(
-        ".venv", ".git", ".*_cache", "__pycache__", ".coverage*", "*.sqlite3*"
-    )
-    shutil.copytree(project, copy, ignore=ignored)
+    copy = copy_project(project, tmp_path / "copy")
     (copy / ".venv").symlink_to(project / ".venv")
     (copy / ".git" / "info").mkdir(parents=True)
     (copy / ".git" / "info" / "exclude").write_text(".venv\n")  # A link, not a folder.

@@ -1,10 +1,9 @@
 """The examples of docs/testing.md are tests that pass."""
 
 import re
-import shutil
 from pathlib import Path
 
-from tests.template import python, run
+from tests.template import copy_project, python, run
 
 IMPORTS = """
 from typing import Any
@@ -20,9 +19,7 @@ from tests.live.clients import connected
 
 
 def test_examples_of_the_docs_pass(project: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    ignored = shutil.ignore_patterns(".venv", ".*_cache", ".coverage*", "*.sqlite3*")
-    shutil.copytree(project, copy, ignore=ignored)
+    copy = copy_project(project, tmp_path / "copy")
     page = (copy / "docs" / "testing.md").read_text()
     examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (copy / "tests" / "test_examples.py").write_text("\n\n".join([IMPORTS.lstrip(), *examples]))

@@ -1,7 +1,6 @@
 """`manage.py runserver` under its reloader, as `make run` starts it."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -9,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.project.servers import get_when_listening
-from tests.template import ENVIRONMENT, python
+from tests.template import ENVIRONMENT, copy_project, python
 
 
 def lines_until(output: Iterable[str], end: str) -> list[str]:
@@ -25,8 +24,7 @@ def lines_until(output: Iterable[str], end: str) -> list[str]:
 def test_broken_urlconf_is_shown_immediately_and_its_fix_is_served(
     project: Path, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv", "*.sqlite3*"))
+    copy = copy_project(project, tmp_path / "copy")
     urls = copy / "config" / "urls.py"
     working = urls.read_text()
     urls.write_text(f"{working}\nurlpatterns += [path('', include('no_such_app.urls'))]\n")

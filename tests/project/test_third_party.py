@@ -4,14 +4,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.template import TEMPLATE, python, run
+from tests.template import TEMPLATE, copy_project, python, run
 
 PACKAGES = TEMPLATE / "tests" / "project" / "third_party"
 
 
 def test_third_party_middleware_works(project: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv", ".*_cache", "*.sqlite3*"))
+    copy = copy_project(project, tmp_path / "copy")
     shutil.copytree(PACKAGES, copy / "tests" / "third_party")
     installed = tmp_path / "installed"
     requirements = copy / "tests" / "third_party" / "requirements.txt"
