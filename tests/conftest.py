@@ -1,5 +1,6 @@
 """One rendered and installed project for all tests that need one."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A project rendered from the defaults, installed by its Makefile, with all extras.
 
-    The workers of one run share it: the first to need it installs it, the others wait.
+    It is installed as on a machine without Poetry. The workers of one run share it: the first to
+    need it installs it, the others wait.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "installed"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            run(render(folder).project, "make", "install", f"EXTRAS={EXTRAS}")
+            folders = os.environ["PATH"].split(os.pathsep)
+            path = os.pathsep.join(name for name in folders if not Path(name, "poetry").exists())
+            install = ("env", "--unset", "POETRY", "make", "install", f"EXTRAS={EXTRAS}")
+            run(render(folder).project, *install, PATH=path)
     (project,) = folder.iterdir()
     return project
