@@ -2,11 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from tests.conftest import EXTRAS
 from tests.project.servers import get, get_when_listening
 from tests.template import ENVIRONMENT, TEMPLATE
 
@@ -23,10 +28,22 @@ def demo(**variables: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.fixture
+def _virtualenv(project: Path) -> Iterator[None]:
+    """Put the virtualenv of `project` into the demo, where `make` finds nothing left to install."""
+    demo = TEMPLATE / "build" / "demo" / "demo_under_test_service"
+    shutil.rmtree(demo, ignore_errors=True)
+    demo.mkdir(parents=True)
+    (demo / ".venv").symlink_to(project / ".venv")
+    yield
+    (demo / ".venv").unlink()
+
+
+@pytest.mark.usefixtures("_virtualenv")
 def test_demo_serves_until_interrupted() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
-    server = demo(PORT=port, FAN_OUT="4", PROJECT_NAME="Demo Under Test")
+    server = demo(PORT=port, FAN_OUT="4", PROJECT_NAME="Demo Under Test", EXTRAS=EXTRAS)
     assert server.stdout is not None
     output: list[str] = []
     for line in server.stdout:
