@@ -98,9 +98,12 @@ def test_debug_tells_of_orchestrators_too() -> None:
 
 async def test_query_of_a_websocket_is_not_logged() -> None:
     lines = io.StringIO()
-    with written(lines, "json", "INFO"), serve_app(application) as url:
-        with pytest.raises(InvalidStatus):
-            await connect(f"{url.replace('http', 'ws')}/none?token=secret")
+    with (
+        written(lines, "json", "INFO"),
+        serve_app(application) as url,
+        pytest.raises(InvalidStatus),
+    ):
+        await connect(f"{url.replace('http', 'ws')}/none?token=secret")
 
     assert "connection rejected" in lines.getvalue()
     assert "secret" not in lines.getvalue()

@@ -108,7 +108,7 @@ def served(
 
 def request(url: str, **headers: str) -> int:
     """Return the status of `GET url`, from a client that is not traced itself."""
-    with urlopen(Request(url, headers=headers), timeout=60) as response:
+    with urlopen(Request(url, headers=headers), timeout=60) as response:  # noqa: S310
         return int(response.status)
 
 

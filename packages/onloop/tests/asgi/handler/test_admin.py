@@ -1,17 +1,18 @@
 """The admin, whose views are synchronous, through a real server."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import uvicorn
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.core import checks
 
 from onloop.asgi.handler import EventLoopASGIHandler
+from onloop.asgi.lifespan import Lifespan
+from onloop.asgi.routing import ProtocolRouter
+from onloop.testing import TLS, serve_app
 
 User = get_user_model()
 
@@ -20,17 +21,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 async def browser() -> AsyncIterator[httpx.AsyncClient]:
-    config = uvicorn.Config(
-        EventLoopASGIHandler(), port=0, lifespan="off", log_level="warning", ws="none"
-    )
-    server = uvicorn.Server(config)
-    sockets = [config.bind_socket()]
-    serving = asyncio.create_task(server.serve(sockets))
-    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=url, follow_redirects=True) as client:
-        yield client
-    server.should_exit = True
-    await serving
+    app = ProtocolRouter(http=EventLoopASGIHandler(), lifespan=Lifespan())
+    with serve_app(app) as url:
+        async with httpx.AsyncClient(base_url=url, follow_redirects=True, verify=TLS) as client:
+            yield client
 
 
 async def log_in(browser: httpx.AsyncClient, password: str) -> httpx.Response:

@@ -66,9 +66,14 @@ async def test_a_posted_form_with_its_csrf_token_does_not_either(hops: list[str]
 
 
 async def test_nor_does_what_operators_see_of_it(
-    hops: list[str], settings: Settings, caplog: pytest.LogCaptureFixture
+    hops: list[str],
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A request id, an access log, metrics, load shedding and a recorded trace."""
+    # OpenTelemetry reads it once in a process; `tracer_provider()` sets it to this.
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
     settings.METRICS = True
     settings.MAX_PENDING_REQUESTS = 10
     spans = InMemorySpanExporter()
