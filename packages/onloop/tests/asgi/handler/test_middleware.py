@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,21 @@ class OwnCommonMiddleware(CommonMiddleware):
 
 
 def cases(subject: str, talks: dict[str, Talk], **options: dict[str, Any]) -> list[Any]:
+    """All talks with each option, and with the first option for both kinds of views.
+
+    With the other options the talks take turns: one with the async views, the next with the sync.
+    """
+    first, *others = [
+        (f"{subject}-{option}", talks, overrides) for option, overrides in options.items()
+    ]
     return [
-        pytest.param(talks, overrides, id=f"{subject}-{option}")
-        for option, overrides in options.items()
+        *(pytest.param(*first[1:], [kind], id=f"{first[0]}-{kind}") for kind in ("async", "sync")),
+        *(pytest.param(*rest, ["async", "sync"], id=name) for name, *rest in others),
     ]
 
 
-@pytest.mark.parametrize("views", ["async", "sync"])
 @pytest.mark.parametrize(
-    ("talks", "overrides"),
+    ("talks", "overrides", "views"),
     [
         *cases(
             "plain",
@@ -114,7 +121,7 @@ def cases(subject: str, talks: dict[str, Talk], **options: dict[str, Any]) -> li
 async def test_answers_are_those_of_django(
     talks: dict[str, Talk],
     overrides: dict[str, Any],
-    views: str,
+    views: list[str],
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -126,9 +133,10 @@ async def test_answers_are_those_of_django(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)
 
-    for name, talk in talks.items():
-        django = await record(ASGIHandler(), talk, views, monkeypatch, tmp_path)
-        ours = await record(EventLoopASGIHandler(), talk, views, monkeypatch, tmp_path)
+    theirs, own = ASGIHandler(), EventLoopASGIHandler()
+    for (name, talk), kind in zip(talks.items(), cycle(views), strict=False):
+        django = await record(theirs, talk, kind, monkeypatch, tmp_path)
+        ours = await record(own, talk, kind, monkeypatch, tmp_path)
         assert django.answers
         assert (name, ours) == (name, django)
 
@@ -147,23 +155,22 @@ async def record(
     chance = random.Random(0)  # noqa: S311
     monkeypatch.setattr(secrets, "choice", chance.choice)
     monkeypatch.setattr(secrets, "token_urlsafe", lambda n=32: chance.randbytes(n).hex())
-    await sync_to_async(clear)(tmp_path)
     browser = Browser(app)
     await talk(browser, views)
-    sessions = await sync_to_async(stored_sessions)()
+    sessions = await sync_to_async(take_sessions)(tmp_path)
     return Record([comparable(answer) for answer in browser.answers], browser.cookies, sessions)
 
 
-def clear(tmp_path: Path) -> None:
-    Session.objects.all().delete()
+def take_sessions(tmp_path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Return the sessions in the database, and forget all that the talk has left behind."""
+    sessions = list(Session.objects.order_by("session_key"))
+    if sessions:
+        Session.objects.all().delete()
     User.objects.update(last_login=None)
     cache.clear()
     for path in tmp_path.iterdir():
         path.unlink()
-
-
-def stored_sessions() -> list[tuple[str, dict[str, Any]]]:
-    return [(s.session_key, s.get_decoded()) for s in Session.objects.order_by("session_key")]
+    return [(session.session_key, session.get_decoded()) for session in sessions]
 
 
 def comparable(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
