@@ -5,7 +5,6 @@ the last ones, what carries the calls is a transport that answers at once, so th
 are those of the concerns alone. Prints one JSON object: the figures by variant.
 """
 
-import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -25,7 +24,7 @@ CALLS = 100
 ROUNDS = 41
 BODY = b'{"message": "Hello World!", "task_id": "1"}'
 HEADERS = {"Content-Type": "application/json", "Cache-Control": "max-age=600"}
-CONCERNS: dict[str, dict[str, Any]] = {
+CONCERNS: dict[str, Any] = {
     "retries": {"retries": 2},
     "hedging": {"hedge": True},
     "rate": {"rate": "999999/second"},
@@ -56,7 +55,7 @@ async def rounds(variants: dict[str, Call]) -> dict[str, float]:
     return {name: median(values) for name, values in samples.items()}
 
 
-def mocked(mocks: ExitStack, name: str, **options: Any) -> Call:
+def mocked(mocks: ExitStack, name: str, **options: object) -> Call:
     """A call through an upstream with these options, without a network."""
     upstream = http.Upstream(name, base_url="http://upstream/", **BARE | options)
     mocks.enter_context(upstream.mock(AtOnce()))

@@ -73,6 +73,8 @@ class Stack:
             from onloop.http.spans import SpanTransport  # OpenTelemetry is optional.
 
             transport = SpanTransport(transport, options.name)
+        if options.deadline_header:  # Here, so that a retry tells what is left by then.
+            transport = DeadlineTransport(transport, options.deadline_header)
         transport = BulkheadTransport(transport, self._bulkhead)
         if self._hedge:
             transport = HedgeTransport(transport, self._hedge)
@@ -81,7 +83,7 @@ class Stack:
             transport = self._rate = RateTransport(transport, options.name, options.rate)
         transport = RetryTransport(transport, self.retries)
         transport = BreakerTransport(transport, self.circuit)
-        transport = DeadlineTransport(transport, options.deadline_header)
+        transport = DeadlineTransport(transport)
         self._single_flight = None
         if options.coalesce or options.cache:
             transport = self._single_flight = SingleFlightTransport(transport)

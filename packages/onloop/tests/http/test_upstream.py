@@ -19,9 +19,11 @@ from onloop.http import (
     BulkheadFull,
     Cache,
     CircuitOpenError,
+    DeadlineExceeded,
     ForeignURLError,
     QuotaExceeded,
     Upstream,
+    deadline,
     shared_http_client,
     upstreams,
 )
@@ -175,6 +177,26 @@ class TestCalls:
 
 async def echoed_body(call: Call) -> None:
     await call.reply(await call.reader.readexactly(int(call.headers["content-length"])))
+
+
+class TestDeadline:
+    async def test_each_attempt_tells_what_is_left(self) -> None:
+        answers = chain([broken], repeat(hello))
+
+        async def answer(call: Call) -> None:
+            await next(answers)(call)
+
+        async with serve_upstream(answer) as server:
+            stock = declare(server.url, deadline_header="X-Deadline-Ms")
+            with deadline(30):
+                await stock.get("/")
+        first, second = (int(call.headers["x-deadline-ms"]) for call in server.calls)
+        assert 30_000 >= first > second > 0
+
+    async def test_call_ends_with_it(self) -> None:
+        async with serve_upstream(Call.closed) as server:
+            with deadline(0.05), pytest.raises(DeadlineExceeded):
+                await declare(server.url).get("/")
 
 
 class TestMock:
