@@ -20,6 +20,7 @@ from onloop.http.gather import gather
 from onloop.http.json_body import fetch_json
 from onloop.http.loop_wire import shared_http_client
 from onloop.http.quota import BodyQuota
+from onloop.http.stack import Figures
 from onloop.http.upstream import Upstream, upstreams
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "CircuitOpenError",
     "DNSError",
     "DeadlineExceeded",
+    "Figures",
     "ForeignURLError",
     "QuotaExceeded",
     "RateLimitExceeded",

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextvars import Context
+from dataclasses import asdict
 
 from django.db import DatabaseError, connection, connections
 from django.http import HttpRequest, JsonResponse
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_safe
 from onloop.asgi.threads import request_thread
 from onloop.conf import settings
 from onloop.database import DatabaseThread
+from onloop.http import upstreams
 from onloop.per_loop import PerLoop
 from onloop.redis import redis_client
 
@@ -43,19 +45,23 @@ async def readyz(request: HttpRequest) -> JsonResponse:
     Without its database the process is unavailable. Without its Redis it is degraded but still
     ready: most requests do not need it, and the other processes have lost the same Redis. It is
     also degraded while requests queue for a thread or a database connection (`busy`).
+
+    With `METRICS` on, which reveals as much, `upstreams` has the figures of each upstream by name
+    (`onloop.http.Figures`). An open circuit changes nothing else: the other processes have the same
+    upstream.
     """
     parts = await _parts()
     if parts["database"] == "ok" and _requests_wait():
         parts = parts | {"database": "busy"}
     ready = parts["database"] != "unreachable"
     whole = set(parts.values()) == {"ok"}
-    return JsonResponse(
-        {
-            "status": "unavailable" if not ready else "ok" if whole else "degraded",
-            "parts": parts,
-        },
-        status=200 if ready else 503,
-    )
+    answer: dict[str, object] = {
+        "status": "unavailable" if not ready else "ok" if whole else "degraded",
+        "parts": parts,
+    }
+    if settings.METRICS:
+        answer["upstreams"] = {one.name: asdict(one.figures()) for one in upstreams()}
+    return JsonResponse(answer, status=200 if ready else 503)
 
 
 async def _parts() -> Parts:

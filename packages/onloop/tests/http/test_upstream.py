@@ -420,14 +420,21 @@ class TestBreaker:
         assert len(server.calls) == 40
 
     @pytest.mark.django_db
-    async def test_open_circuit_leaves_the_process_ready(self) -> None:
+    @pytest.mark.parametrize("metrics", [False, True])
+    async def test_open_circuit_leaves_the_process_ready_and_is_shown_to_no_stranger(
+        self, settings: Settings, *, metrics: bool
+    ) -> None:
+        settings.METRICS = metrics
         async with serve_upstream(broken) as server, shared_http_client():
             prices = declare(server.url, retries=0)
             for _ in range(20):
                 await prices.get("/")
         response = await AsyncClient().get("/readyz")
         assert response.status_code == 200
-        assert response.json() == {"status": "ok", "parts": {"database": "ok"}}
+        ready = response.json()
+        shown = ready.pop("upstreams", {}).get("prices", {}).get("circuit")
+        assert shown == ("open" if metrics else None)
+        assert ready == {"status": "ok", "parts": {"database": "ok"}}
 
 
 class TestSettings:
