@@ -43,7 +43,7 @@ suite: rendered ## Run Django's own tests on onloop's handler and on Django's (a
 
 rendered: .venv/installed
 	.venv/bin/cookiecutter --no-input --overwrite-if-exists --output-dir $(dir $(RENDERED)) .
-	$(MAKE) -C $(RENDERED) install EXTRAS="otel postgres redis rq"
+	$(MAKE) -C $(RENDERED) install EXTRAS="fast otel postgres redis rq"
 
 manifest: ## Seal onloop: write its version and the SHA-256 of each of its files into its MANIFEST
 	@$(PYTHON) scripts/manifest.py

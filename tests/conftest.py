@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from tests.template import render, run
 
-EXTRAS = "otel postgres redis rq"
+EXTRAS = "fast otel postgres redis rq"
 
 # They run inside another project.
 collect_ignore = ["package/bare", "project/acceptance", "project/third_party"]

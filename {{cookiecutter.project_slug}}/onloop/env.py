@@ -6,6 +6,7 @@ An empty variable counts as one that is not set.
 import math
 import os
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -102,15 +103,24 @@ def names(name: str) -> list[str]:
     return [item.strip() for item in text(name).split(",") if item.strip()]
 
 
-def choice(name: str, default: str, *, accepted: tuple[str, ...]) -> str:
+def choice(
+    name: str, default: str, *, accepted: tuple[str, ...], extras: Mapping[str, str] | None = None
+) -> str:
     """Return one of the `accepted` words.
 
+    `extras` are the words that are the names of modules, with the extra that installs each.
+
     Raises:
-        InvalidSetting: the text is not one of them.
+        InvalidSetting: the text is not one of them, or its module is not installed.
     """
     value = text(name, default)
     if value not in accepted:
         raise InvalidSetting(name, value, " or ".join(accepted))
+    extra = (extras or {}).get(value)
+    if extra and find_spec(value) is None:
+        others = " or ".join(word for word in accepted if word != value)
+        command = f"poetry install -E {extra}"
+        raise InvalidSetting(name, value, f"{others} unless {value} is installed: {command}")
     return value
 
 

@@ -187,6 +187,18 @@ def test_postgresql_needs_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in str(refusal.value)
 
 
+def test_word_may_need_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAME", "pyreqwest")
+    choice = partial(env.choice, accepted=("aiohttp", "pyreqwest"), extras={"pyreqwest": "fast"})
+    assert choice("NAME", "aiohttp") == "pyreqwest"
+
+    monkeypatch.setattr(env, "find_spec", lambda name: None)
+    with pytest.raises(InvalidSetting, match="be aiohttp unless pyreqwest is installed"):
+        choice("NAME", "aiohttp")
+    monkeypatch.setenv("NAME", "aiohttp")
+    assert choice("NAME", "aiohttp") == "aiohttp"
+
+
 def test_traces_need_a_collector_and_what_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not env.tracing("OTEL_EXPORTER_OTLP_ENDPOINT")
 

@@ -162,7 +162,7 @@ def test_redis_url_configures_cache_and_channel_layer(
         ("HSTS_SECONDS", "-1", "a whole number from 1 to 63072000"),
         ("HSTS_INCLUDE_SUBDOMAINS", "all", "true or false"),
         ("HSTS_PRELOAD", "31536000", "true or false"),
-        ("HTTP_TRANSPORT", "carrier-pigeon", "aiohttp or httpx"),
+        ("HTTP_TRANSPORT", "carrier-pigeon", "aiohttp or pyreqwest"),
         ("HTTP_RETRIES", "11", "a whole number from 0 to 10"),
         ("HTTP_HEDGING", "p95", "true or false"),
         ("HTTP_BREAKER_PERCENT", "101", "a whole number from 0 to 100"),

@@ -47,7 +47,7 @@ def test_folder_is_taken_over_with_its_tests(project: Path, template: Path, tool
     configuration = (project / "pyproject.toml").read_text()
     assert "silent" not in configuration
     assert "extend-exclude" not in configuration
-    assert (project / "Makefile").read_text() == "EXTRAS ?= otel postgres redis rq\n"
+    assert (project / "Makefile").read_text() == "EXTRAS ?= fast otel postgres redis rq\n"
 
 
 def test_tests_come_from_a_clone_when_offline(project: Path, template: Path) -> None:

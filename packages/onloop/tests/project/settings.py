@@ -121,7 +121,9 @@ LOGGING = {
     },
 }
 TRACING = env.tracing("OTEL_EXPORTER_OTLP_ENDPOINT")
-HTTP_TRANSPORT = env.choice("HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "httpx"))
+HTTP_TRANSPORT = env.choice(
+    "HTTP_TRANSPORT", "aiohttp", accepted=("aiohttp", "pyreqwest"), extras={"pyreqwest": "fast"}
+)
 HELLO_RATE_LIMIT = (5, 3600)  # Of the view in tests/limited_views.py.
 SYNC_THREADS = 64
 BACKGROUND_LIMIT = 100

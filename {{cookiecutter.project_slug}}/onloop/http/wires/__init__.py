@@ -13,6 +13,7 @@ __all__ = ["WIRES", "Wire", "open_wire"]
 # By path, so that only the library that is selected is imported.
 WIRES: Final[Mapping[str, str]] = {
     "aiohttp": "onloop.http.wires.aiohttp.AiohttpWire",
+    "pyreqwest": "onloop.http.wires.pyreqwest.PyreqwestWire",
 }
 
 

@@ -1,10 +1,10 @@
 """HTTP/1.1 with aiohttp."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -133,13 +133,19 @@ class _ResponseBody(AsyncByteStream):
 
     def __init__(self, response: aiohttp.ClientResponse, request: Request) -> None:
         self._response = response
+        self._parts = response.content.iter_any()
         self._request = request
+        self._begun = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._begun:
+            await asyncio.sleep(0)  # One read may have been parsed into many tiny chunks.
+        self._begun = True
         try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
-                await asyncio.sleep(0)  # One read may have been parsed into many tiny chunks.
+            return await anext(self._parts)
         except aiohttp.ClientError as error:
             raise _translated(error, self._request) from error
 
@@ -217,7 +223,7 @@ def _translated(error: Exception, request: Request | None = None) -> HTTPError:
     match error:
         case aiohttp.ClientConnectorDNSError() | UnicodeError():  # The latter: not valid as a name.
             return DNSError(NO_NAME, request=request)
-        case aiohttp.InvalidURL():
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return LocalProtocolError(INVALID_REQUEST, request=request)
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
             return ConnectError(NO_CONNECTION, request=request)

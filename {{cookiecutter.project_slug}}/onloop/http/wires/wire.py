@@ -25,6 +25,8 @@ HEADERS: Final = {
 KEEPALIVE_SECONDS = 4.0  # Below the 5 s of uvicorn: this side closes an idle connection first.
 PREPARED_URLS = 4_096
 
+type HeaderPairs = Sequence[tuple[bytes, bytes]] | Sequence[tuple[str, str]]
+
 NO_NAME: Final = "The name of the server could not be resolved."
 NO_CONNECTION: Final = "No connection to the server could be made."
 BROKEN_ANSWER: Final = "The server's answer was cut off or is not valid HTTP."
@@ -148,7 +150,7 @@ def request_headers(request: Request) -> list[tuple[str, str]]:
     return [*headers, *correlation(name for name, _ in headers).items()]
 
 
-def status_error(url: str, status: int, headers: Sequence[tuple[bytes, bytes]]) -> HTTPStatusError:
+def status_error(url: str, status: int, headers: HeaderPairs) -> HTTPStatusError:
     """Return the error for a status that is not 2xx."""
     note = " (a redirect, which is not followed)" if 300 <= status < 400 else ""
     message = f"The server answered with status {status}{note}."

@@ -28,7 +28,7 @@ CHANGES = {
         'omit = ["onloop/*"': 'omit = ["onloop/*", "packages/*"',
         'skip = [".env"': 'skip = [".env", "onloop/MANIFEST", "onloop/README.md"',
     },
-    "Makefile": {"EXTRAS ?= postgres redis\n": "EXTRAS ?= otel postgres redis rq\n"},
+    "Makefile": {"EXTRAS ?= postgres redis\n": "EXTRAS ?= fast otel postgres redis rq\n"},
 }
 
 
