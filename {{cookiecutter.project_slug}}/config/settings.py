@@ -201,7 +201,8 @@ if REDIS_URL:
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
             "OPTIONS": redis_options,
-        }
+        },
+        "upstreams": {"BACKEND": "onloop.http.cache.redis.RedisCache", "OPTIONS": redis_options},
     }
     CHANNEL_LAYERS = {
         "default": {
@@ -210,7 +211,18 @@ if REDIS_URL:
         }
     }
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        "upstreams": {
+            "BACKEND": "onloop.http.cache.memory.MemoryCache",
+            "OPTIONS": {
+                # Maximum bytes of cached answers of upstreams per process, without Redis.
+                "MAX_BYTES": env.whole_number(
+                    "HTTP_CACHE_BYTES", 64 * 1024**2, least=1024**2, most=1024**4
+                )
+            },
+        },
+    }
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 

@@ -146,6 +146,7 @@ def test_redis_url_configures_cache_and_channel_layer(
     values = settings(monkeypatch, SECRET_KEY=SECRET, DEBUG="true", REDIS_URL=url)
 
     assert values["CACHES"]["default"]["LOCATION"] == url
+    assert values["CACHES"]["upstreams"]["BACKEND"] == "onloop.http.cache.redis.RedisCache"
     (host,) = values["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"]
     assert host["address"] == url
     assert host["socket_timeout"] > BoundedRedisChannelLayer.brpop_timeout
@@ -162,6 +163,7 @@ def test_redis_url_configures_cache_and_channel_layer(
         ("HSTS_SECONDS", "-1", "a whole number from 1 to 63072000"),
         ("HSTS_INCLUDE_SUBDOMAINS", "all", "true or false"),
         ("HSTS_PRELOAD", "31536000", "true or false"),
+        ("HTTP_CACHE_BYTES", "1024", "a whole number from 1048576 to 1099511627776"),
         ("HTTP_TRANSPORT", "carrier-pigeon", "aiohttp or pyreqwest"),
         ("HTTP_RETRIES", "11", "a whole number from 0 to 10"),
         ("HTTP_HEDGING", "p95", "true or false"),
