@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from operator import itemgetter
 
 from django.utils.crypto import salted_hmac
 
 from onloop.http._httpx import URL, Headers, Request
+from onloop.http.single_flight import IGNORED_HEADERS
 
 # Headers that do not say who is calling. All others are taken for credentials: an unknown one,
 # such as X-User-Id or X-Api-Key, costs hits where it is none, and would cost secrets otherwise.
-_ANONYMOUS = {
+_ANONYMOUS = IGNORED_HEADERS | {
     b"accept",
     b"accept-charset",
     b"accept-encoding",
@@ -22,11 +24,6 @@ _ANONYMOUS = {
     b"pragma",
     b"priority",
     b"te",
-    b"traceparent",
-    b"tracestate",
-    b"user-agent",
-    b"x-correlation-id",
-    b"x-request-id",
 }
 
 
@@ -43,17 +40,19 @@ class Keys:
 
     def of_answer(self, url_key: str, caller: bytes, vary: Iterable[str], headers: Headers) -> str:
         """Return the key of the answer for a caller and the request headers that select it."""
-        selecting = [(name, normalized(headers.get(name))) for name in vary]
+        selecting = [(name, normalized(name, headers.get(name))) for name in vary]
         return self._prefix + self._hash((url_key, caller, selecting))
 
     def of_caller(self, request: Request) -> bytes:
         """Return a hash of the credentials of a request; `b""` if it has none."""
-        credentials = sorted(
+        credentials = [
             (lower, value)
             for name, value in request.headers.raw
             if (lower := name.lower()) not in _ANONYMOUS
             and not (lower == b"host" and value == request.url.netloc)
-        )
+        ]
+        # The order counts only among lines of the same name (RFC 9110, section 5.3).
+        credentials.sort(key=itemgetter(0))
         return self._digest(credentials) if credentials else b""
 
     def _hash(self, parts: object) -> str:
@@ -64,8 +63,11 @@ class Keys:
         return blake2b(repr(parts).encode(), key=self._secret, digest_size=16).digest()
 
 
-def normalized(value: str | None) -> str | None:
-    """Return the value of a header without optional whitespace (RFC 9111, section 4.1)."""
-    if value is None:
-        return None
+def normalized(name: str, value: str | None) -> str | None:
+    """Return the value of a header without whitespace that means nothing (RFC 9111, 4.1).
+
+    That is known of the headers of content negotiation, outside of quotes.
+    """
+    if value is None or not name.startswith("accept") or '"' in value:
+        return value
     return ",".join(member.strip() for member in value.split(","))

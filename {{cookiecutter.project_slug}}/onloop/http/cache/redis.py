@@ -20,8 +20,8 @@ from onloop.redis import redis_client
 class RedisCache(redis.RedisCache):
     """Keeps bytes in the Redis of `settings.REDIS_URL`, which `LOCATION` does not name.
 
-    `aget`, `aget_many`, `aset`, `aadd` and `adelete` use the event loop's client, and no thread.
-    The other methods are Django's.
+    `aget`, `aget_many`, `aset`, `aadd`, `atouch` and `adelete` use the event loop's client, and no
+    thread. The other methods are Django's.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
@@ -55,6 +55,14 @@ class RedisCache(redis.RedisCache):
         async with redis_client() as client:
             name, px = self.make_key(key, version), self._milliseconds(timeout)
             return bool(await client.set(name, value, px=px, nx=True))
+
+    async def atouch(
+        self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> bool:
+        """Set when a key expires, and return whether it has a value."""
+        name, px = self.make_key(key, version), self._milliseconds(timeout)
+        async with redis_client() as client:
+            return bool(await (client.persist(name) if px is None else client.pexpire(name, px)))
 
     async def adelete(self, key: Any, version: int | None = None) -> bool:
         """Delete a key, and return whether it had a value."""

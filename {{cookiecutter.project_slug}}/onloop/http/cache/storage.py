@@ -38,6 +38,10 @@ class Storage:
         """Set the value of a key unless it has one, and return whether it had none."""
         return await self._use(lambda cache: cache.aadd(key, value, ceil(seconds)), False)
 
+    async def touch(self, key: str, seconds: float) -> None:
+        """Keep a key that has a value for at least so many seconds."""
+        await self._use(lambda cache: cache.atouch(key, ceil(seconds)), False)
+
     async def delete(self, key: str) -> None:
         """Delete a key."""
         await self._use(lambda cache: cache.adelete(key), False)

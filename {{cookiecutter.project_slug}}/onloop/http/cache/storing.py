@@ -22,6 +22,7 @@ HEURISTICALLY_CACHEABLE = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501
 NEVER_STORED = {206, 304}  # Parts of a representation, and of its headers.
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307}  # For `must-understand`.
 
+MOST_SELECTING = 16  # Request headers that an answer may depend on.
 VALIDATION_SECONDS = 3_600.0  # How long a stale answer that can be validated is kept.
 MOST_SECONDS = 7 * 86_400.0  # No answer is kept for longer.
 
@@ -168,10 +169,11 @@ def is_about(not_modified: Headers, stored: StoredResponse) -> bool:
 
 
 def is_same(stored: StoredResponse, head: Headers) -> bool:
-    """Return whether an answer to HEAD is that to GET that is stored (RFC 9111, section 4.3.5)."""
+    """Return whether a 200 answer to HEAD is about the stored one (RFC 9111, section 4.3.5)."""
     headers = stored.headers
     compared = ("ETag", "Last-Modified", "Content-Length")
-    return all(head[name] == headers.get(name) for name in compared if name in head)
+    same = all(head[name] == headers.get(name) for name in compared if name in head)
+    return same and stored.status == 200
 
 
 def updated(stored: StoredResponse, headers: Headers) -> Headers:
@@ -183,8 +185,12 @@ def updated(stored: StoredResponse, headers: Headers) -> Headers:
 
 
 def vary(headers: Headers) -> frozenset[str]:
-    """Return the request headers that an answer depends on, in lower case (RFC 9110, 12.5.5)."""
-    return _members(headers, "Vary")
+    """Return the request headers that an answer depends on, in lower case (RFC 9110, 12.5.5).
+
+    Too many are as good as `*`: no other request will have the same.
+    """
+    names = _members(headers, "Vary")
+    return names if len(names) <= MOST_SELECTING else frozenset("*")
 
 
 def _is_for_everybody(given: Directives) -> bool:

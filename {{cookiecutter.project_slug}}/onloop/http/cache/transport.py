@@ -38,7 +38,7 @@ from onloop.http.cache.reuse import (
 from onloop.http.cache.revalidation import REVALIDATION_SECONDS, Revalidations
 from onloop.http.cache.storage import Storage
 from onloop.http.cache.storing import (
-    MOST_SECONDS,
+    MOST_SELECTING,
     Received,
     is_about,
     is_same,
@@ -51,6 +51,7 @@ from onloop.http.exceptions import PASSING_STATUSES
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110, section 9.2.1
 ERRORS = {500, 502, 503, 504}  # RFC 5861, section 4
+INDEX_SECONDS = 3_600.0  # How long an index is kept at least; no call takes that long.
 RETRY_SECONDS = 5.0  # How long nobody tries again after a failed revalidation.
 
 
@@ -113,7 +114,7 @@ class CacheTransport(AsyncBaseTransport):
             use = use_of(place.stored, wished, self._clock())
             if use is Use.FRESH:
                 return self._reuse(place.stored, "hit", request)
-            if use is Use.WHILE_REVALIDATING:
+            if use is Use.WHILE_REVALIDATING and not wished.only_if_cached:
                 self._revalidate_later(request, place.key)
             if use is not Use.TO_VALIDATE:
                 return self._reuse(place.stored, "stale", request)
@@ -237,14 +238,27 @@ class CacheTransport(AsyncBaseTransport):
             if place.stored and answer.status not in PASSING_STATUSES:
                 await self._storage.delete(place.key)
             return
-        if place.index is None:
-            # If there is one now, the URL was invalidated meanwhile, or another call was faster.
-            if not await self._storage.add(place.url_key, encode(index), MOST_SECONDS):
-                return
-        elif index is not place.index:
-            await self._storage.set(place.url_key, encode(index), MOST_SECONDS)
+        seconds = seconds_to_keep(stored, answer.received_at)
+        if not await self._keep_index(place, index, max(2 * seconds, INDEX_SECONDS)):
+            return
         key = self._key(request, place.url_key, place.caller, index.vary)
-        await self._storage.set(key, encode(stored), seconds_to_keep(stored, answer.received_at))
+        await self._storage.set(key, encode(stored), seconds)
+
+    async def _keep_index(self, place: _Place, index: Index, seconds: float) -> bool:
+        """Store the index of a URL for so long; return whether no other one was stored meanwhile.
+
+        Then the URL was invalidated during the call, or another call was faster.
+        """
+        if place.index is None:
+            return await self._storage.add(place.url_key, encode(index), seconds)
+        if index is place.index:
+            await self._storage.touch(place.url_key, seconds)
+            return True  # If it was invalidated, its version is another now.
+        (data,) = await self._storage.get(place.url_key)
+        if decode_index(data) != place.index:
+            return False
+        await self._storage.set(place.url_key, encode(index), seconds)
+        return True
 
     def _revalidate_later(self, request: Request, key: str) -> None:
         get = Request(
@@ -278,16 +292,18 @@ class CacheTransport(AsyncBaseTransport):
         if request.method not in SAFE_METHODS and 200 <= response.status_code < 400:
             for url in _changed_urls(request, response):
                 index = Index(version=_new_version(), vary=())
-                await self._storage.set(self._keys.of_url(url), encode(index), MOST_SECONDS)
+                await self._storage.set(self._keys.of_url(url), encode(index), INDEX_SECONDS)
         return response
 
 
 def _index_with(index: Index | None, names: frozenset[str]) -> Index:
     """Return an index whose answers depend at least on these request headers."""
-    if index and names <= set(index.vary):
+    known = frozenset(index.vary if index else ())
+    if index and names <= known:
         return index
-    known = index.vary if index else ()
-    return Index(version=_new_version(), vary=tuple(sorted(names.union(known))))
+    if len(names | known) <= MOST_SELECTING:
+        names |= known
+    return Index(version=_new_version(), vary=tuple(sorted(names)))
 
 
 def _new_version() -> bytes:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import httpx
 import pytest
 from django.core.cache import caches
 from pytest_django import Settings
@@ -46,6 +47,17 @@ async def test_credentials_cannot_be_split_otherwise(calls: Calls, origin: Origi
     assert await calls.outcome(x_a="1\nx-b: 2") == "miss"
     assert await calls.outcome(x_a="1', b'2") == "miss"
     assert await calls.outcome(x_a="2", x_b="1") == "miss"
+
+
+async def test_order_of_lines_of_one_header_counts(calls: Calls, origin: Origin) -> None:
+    origin.reply(cache_control="max-age=60")
+    client = httpx.AsyncClient(transport=calls.transport)
+    lines = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "192.0.2.2")]
+    outcomes = []
+    for order in (lines, lines, lines[::-1]):
+        response = await client.get("http://origin/", headers=order)
+        outcomes.append(response.extensions["cache"])
+    assert outcomes == ["miss", "hit", "miss"]
 
 
 async def test_headers_that_name_nobody_share_an_answer(calls: Calls, origin: Origin) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from onloop.http.cache import Cache
 
-from .conftest import Caching, Calls, Clock, Origin
+from .conftest import Calls, Clock, Origin
 
 
 @pytest.fixture
@@ -83,24 +83,26 @@ async def test_named_urls_of_the_same_origin_are_invalid_too(
     assert await outcomes(filled, "/other") == {outcome}
 
 
-@pytest.mark.parametrize("known", [True, False])
-async def test_answer_on_its_way_during_a_change_is_not_stored(
-    caching: Caching, known: bool
-) -> None:
+@pytest.mark.parametrize("known", ["nothing", "an answer", "an answer with another Vary"])
+async def test_answer_on_its_way_during_a_change_is_not_stored(known: str) -> None:
     received, changed = asyncio.Event(), asyncio.Event()
 
     async def answer(request: httpx.Request) -> httpx.Response:
-        if request.method == "GET" and request.headers.get("x-wait"):
+        headers = {"cache-control": "max-age=60"}
+        if request.headers.get("user-agent") == "slow":
             received.set()
             await changed.wait()
-        return httpx.Response(200, headers={"cache-control": "max-age=60"})
+            if "Vary" in known:
+                headers["vary"] = "Accept"
+        return httpx.Response(200, headers=headers)
 
     calls = Calls(httpx.MockTransport(answer), Cache(), Clock())
-    if known:
+    if known != "nothing":
         await calls.get()
-    reading = asyncio.create_task(calls.get(x_wait="1"))
+    reading = asyncio.create_task(calls.get(user_agent="slow", cache_control="no-cache"))
     await received.wait()
     await calls.send("POST", "/")
     changed.set()
     await reading
-    assert await calls.outcome(x_wait="1", cache_control="only-if-cached") == "miss"
+    assert await calls.outcome(cache_control="only-if-cached") == "miss"
+    assert [await calls.outcome(), await calls.outcome()] == ["miss", "hit"]

@@ -106,6 +106,11 @@ async def test_after_its_time_the_caller_waits(
     assert await stale.outcome() == outcome
 
 
+async def test_caller_who_wants_no_call_starts_none(stale: Calls, origin: Origin) -> None:
+    assert await stale.outcome(cache_control="only-if-cached") == "stale"
+    assert asyncio.all_tasks() == {current_task()}
+
+
 @pytest.mark.parametrize("value", ["max-age=60", "min-fresh=1", "no-cache"])
 async def test_caller_with_wishes_waits(stale: Calls, slow: SlowOrigin, value: str) -> None:
     slow.go.set()

@@ -87,8 +87,11 @@ async def test_directives_make_any_status_storable(
 
 
 @pytest.mark.parametrize("status", [206, 304])
-async def test_parts_are_not_stored(calls: Calls, origin: Origin, status: int) -> None:
-    origin.reply(status=status, cache_control="max-age=60, must-understand")
+@pytest.mark.parametrize("directive", ["public", "must-understand", "must-understand, no-store"])
+async def test_parts_are_not_stored(
+    calls: Calls, origin: Origin, status: int, directive: str
+) -> None:
+    origin.reply(status=status, cache_control=f"max-age=60, {directive}")
     assert [await calls.outcome(), await calls.outcome()] == ["miss", "miss"]
 
 

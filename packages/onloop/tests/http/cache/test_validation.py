@@ -253,6 +253,20 @@ async def test_head_deletes_a_stored_answer_that_is_another(
     assert "if-none-match" not in origin.last.headers
 
 
+async def test_head_deletes_a_stored_answer_of_another_status(
+    caching: Caching, origin: Origin, clock: Clock
+) -> None:
+    calls = caching(Cache(fresh=5, stale_if_error=60))
+    origin.reply("not found", 404)
+    await calls.get()
+    clock.now += 5
+    origin.reply("")
+    await calls.send("HEAD")
+    origin.reply("found")
+    response = await calls.get()
+    assert (response.status_code, response.text) == (200, "found")
+
+
 async def test_head_without_success_changes_nothing(
     caching: Caching, origin: Origin, clock: Clock
 ) -> None:

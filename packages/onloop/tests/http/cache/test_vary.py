@@ -53,6 +53,42 @@ async def test_star_never_matches(calls: Calls, origin: Origin, value: str) -> N
     assert [await calls.outcome(), await calls.outcome()] == ["miss", "miss"]
 
 
+@pytest.mark.parametrize(
+    ("header", "value", "other"),
+    [
+        ("accept", 'a/b;c="d, e"', 'a/b;c="d,e"'),
+        ("cookie", "a=1, b", "a=1,b"),
+        ("x_any", "1, 2", "1,2"),
+    ],
+)
+async def test_whitespace_that_may_mean_something_matters(
+    shared: Calls, origin: Origin, header: str, value: str, other: str
+) -> None:
+    origin.reply(vary=header.replace("_", "-"), cache_control="public, max-age=60")
+    await shared.get(**{header: value})
+    assert await shared.outcome(**{header: other}) == "miss"
+    assert await shared.outcome(**{header: value}) == "hit"
+
+
+async def test_too_many_headers_never_match(calls: Calls, origin: Origin) -> None:
+    names = [f"x-{number}" for number in range(17)]
+    origin.reply(vary=",".join(names[:16]), cache_control="max-age=60")
+    assert [await calls.outcome("/16"), await calls.outcome("/16")] == ["miss", "hit"]
+    origin.reply(vary=",".join(names), cache_control="max-age=60")
+    assert [await calls.outcome("/17"), await calls.outcome("/17")] == ["miss", "miss"]
+
+
+async def test_headers_of_many_answers_do_not_pile_up(calls: Calls, origin: Origin) -> None:
+    for number in range(100):
+        origin.reply(vary=f"x-{number}", cache_control="max-age=60")
+        await calls.get(cache_control="no-cache")
+        assert await calls.outcome() == "hit"
+    assert await calls.outcome(x_0="1", accept="a") == "miss"
+    origin.reply("new", vary="x-99", cache_control="max-age=60")
+    await calls.get(x_99="1", cache_control="no-cache")
+    assert (await calls.get(x_99="1")).text == "new"
+
+
 async def test_header_that_only_some_answers_name_selects_among_all(
     calls: Calls, origin: Origin
 ) -> None:
