@@ -27,11 +27,11 @@ DEPENDENCIES = frozenset(
     aiohappyeyeballs aiohttp aiosignal anyio asgiref ast_serialize attr attrs certifi cffi cfgv
     channels channels_redis charset_normalizer click colorama coverage croniter crontab
     cryptography dateutil distlib django django_rq django_stubs_ext django_tasks django_tasks_db
-    django_tasks_rq dotenv environ filelock freezegun frozenlist google grimp h11 h2 hiredis
-    hpack httpcore httptools httpx hyperframe identify idna importlinter iniconfig librt
-    markdown_it mdurl msgpack msgspec multidict mypy mypy_django_plugin mypy_extensions mypyc
-    nodeenv opentelemetry packaging pathspec pip platformdirs pluggy pre_commit
-    prometheus_client propcache psycopg psycopg_binary psycopg_pool py pycparser pygments pytest
+    django_tasks_rq dotenv environ filelock freezegun frozenlist google grimp h11 hiredis
+    httpcore httptools httpx identify idna importlinter iniconfig librt markdown_it mdurl
+    msgpack msgspec multidict mypy mypy_django_plugin mypy_extensions mypyc nodeenv
+    opentelemetry packaging pathspec pip platformdirs pluggy pre_commit prometheus_client
+    propcache psycopg psycopg_binary psycopg_pool py pycparser pygments pyreqwest pytest
     pytest_asyncio pytest_cov pytest_django pytest_timeout python_discovery redis requests rich
     rq rq_scheduler ruff servestatic setuptools sqlparse structlog trustme typing_extensions
     tzdata urllib3 uvicorn uvloop virtualenv watchfiles websockets wheel wrapt yaml yarl

@@ -12,6 +12,7 @@ import pytest
 
 from onloop.http.exceptions import DNSError
 from onloop.http.wires import Wire, open_wire
+from onloop.http.wires.pyreqwest import _unless_cancelled
 from onloop.testing import Answer, Call, Upstream, serve_upstream
 from tests.http.wires.calls import body_of, closed_port, get, hello, send
 
@@ -314,4 +315,19 @@ async def test_closing_the_wire_ends_the_calls_in_flight(wire: Wire, upstream: U
     await asked.wait()
     await wire.aclose()
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        await call
+
+
+async def test_cancellation_that_meets_the_result_is_not_lost() -> None:
+    """pyreqwest returns the result in some such races; its own coroutines cannot be timed."""
+
+    async def result() -> str:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "result"
+
+    call = asyncio.create_task(_unless_cancelled(result()))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
         await call
