@@ -20,6 +20,7 @@ from onloop.http.cache.directives import (
 
 HEURISTICALLY_CACHEABLE = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501}  # RFC 9110, 15.1
 NEVER_STORED = {206, 304}  # Parts of a representation, and of its headers.
+ERRORS = {500, 502, 503, 504}  # RFC 5861, section 4
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307}  # For `must-understand`.
 
 MOST_SELECTING = 16  # Request headers that an answer may depend on.
@@ -60,7 +61,7 @@ def to_store(
     given = directives(answer.headers)
     if not is_storable(answer, given, cache, has_credentials=has_credentials):
         return None
-    never_stale = _never_stale(given, cache)
+    never_stale = _never_stale(given, cache) or answer.status in ERRORS
     stored = StoredResponse(
         version=version,
         status=answer.status,

@@ -1,8 +1,6 @@
 """The transport that answers from the cache, and keeps what the next one answers."""
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from time import time
 
@@ -15,16 +13,8 @@ from onloop.http._httpx import (
     RequestError,
     Response,
 )
-from onloop.http.cache.answers import (
-    Index,
-    Outcome,
-    StoredResponse,
-    decode_index,
-    decode_response,
-    encode,
-)
+from onloop.http.cache.answers import Outcome, StoredResponse
 from onloop.http.cache.declaration import Cache
-from onloop.http.cache.keys import Keys
 from onloop.http.cache.reuse import (
     NO_WISHES,
     Use,
@@ -36,34 +26,12 @@ from onloop.http.cache.reuse import (
     wishes,
 )
 from onloop.http.cache.revalidation import REVALIDATION_SECONDS, Revalidations
-from onloop.http.cache.storage import Storage
-from onloop.http.cache.storing import (
-    MOST_SELECTING,
-    Received,
-    is_about,
-    is_same,
-    seconds_to_keep,
-    to_store,
-    updated,
-    vary,
-)
+from onloop.http.cache.shelf import Place, Shelf
+from onloop.http.cache.storing import ERRORS, Received, is_about, is_same, updated
 from onloop.http.exceptions import PASSING_STATUSES
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110, section 9.2.1
-ERRORS = {500, 502, 503, 504}  # RFC 5861, section 4
-INDEX_SECONDS = 3_600.0  # How long an index is kept at least; no call takes that long.
 RETRY_SECONDS = 5.0  # How long nobody tries again after a failed revalidation.
-
-
-@dataclass(slots=True)
-class _Place:
-    """Where the answer to a request is stored, and what is stored there."""
-
-    url_key: str
-    caller: bytes
-    key: str
-    index: Index | None
-    stored: StoredResponse | None
 
 
 class CacheTransport(AsyncBaseTransport):
@@ -89,14 +57,9 @@ class CacheTransport(AsyncBaseTransport):
         self.revalidated = 0
         self.misses = 0
         self._next = next_
-        self._cache = cache
         self._clock = clock
-        self._keys = Keys(name)
-        self._storage = Storage()
+        self._shelf = Shelf(name, cache)
         self._revalidations = Revalidations(name)
-        # The answers of an upstream usually depend on the same headers. With this guess, a hit is
-        # one round trip; a wrong one costs another.
-        self._vary: tuple[str, ...] = ()
 
     async def handle_async_request(self, request: Request) -> Response:
         """Return the answer to a request, from the cache or from the next transport.
@@ -109,7 +72,7 @@ class CacheTransport(AsyncBaseTransport):
         if bypasses(request):
             return await self._next.handle_async_request(request)
         wished = wishes(request)
-        place = await self._find(request)
+        place = await self._shelf.find(request)
         if place.stored:
             use = use_of(place.stored, wished, self._clock())
             if use is Use.FRESH:
@@ -135,7 +98,7 @@ class CacheTransport(AsyncBaseTransport):
             self.stale += 1
         return stored.response(outcome, request.method, self._clock())
 
-    async def _fetch(self, request: Request, place: _Place, wished: Wishes) -> Response:
+    async def _fetch(self, request: Request, place: Place, wished: Wishes) -> Response:
         """Return the upstream's answer, or the stored one if the upstream has failed."""
 
         def replacement() -> StoredResponse | None:
@@ -157,7 +120,7 @@ class CacheTransport(AsyncBaseTransport):
             self.misses += 1
         return response
 
-    async def _refresh(self, request: Request, place: _Place) -> Response:
+    async def _refresh(self, request: Request, place: Place) -> Response:
         """Return the upstream's answer, having stored it, or having updated the stored one."""
         stored = place.stored
         sent = validating(request, stored) if stored and request.method == "GET" else request
@@ -174,16 +137,16 @@ class CacheTransport(AsyncBaseTransport):
             if stored and answer.status == 200:
                 await self._learn_from_head(request, place, stored, answer)
         elif isinstance(response.stream, ByteStream):
-            await self._keep(request, place, answer._replace(body=b"".join(response.stream)))
+            await self._shelf.keep(request, place, answer._replace(body=b"".join(response.stream)))
         response.extensions["cache"] = "miss"
         return response
 
     async def _freshen(
-        self, request: Request, place: _Place, stored: StoredResponse, answer: Received
+        self, request: Request, place: Place, stored: StoredResponse, answer: Received
     ) -> Response:
         """Return the stored answer that a 304 answer is about, updated by it (section 4.3.4)."""
         headers = updated(stored, answer.headers)
-        await self._keep(
+        await self._shelf.keep(
             request, place, answer._replace(status=stored.status, headers=headers, body=stored.body)
         )
         return Response(
@@ -194,71 +157,16 @@ class CacheTransport(AsyncBaseTransport):
         )
 
     async def _learn_from_head(
-        self, request: Request, place: _Place, stored: StoredResponse, answer: Received
+        self, request: Request, place: Place, stored: StoredResponse, answer: Received
     ) -> None:
         """Update the stored answer, or delete it if it is out of date (section 4.3.5)."""
         if is_same(stored, answer.headers):
             headers = updated(stored, answer.headers)
-            await self._keep(request, place, answer._replace(headers=headers, body=stored.body))
+            await self._shelf.keep(
+                request, place, answer._replace(headers=headers, body=stored.body)
+            )
         else:
-            await self._storage.delete(place.key)
-
-    async def _find(self, request: Request) -> _Place:
-        """Return where the answer to a request is stored, and what is there for its caller."""
-        url_key = self._keys.of_url(request.url)
-        caller = self._keys.of_caller(request)
-        guess = self._vary
-        key = self._key(request, url_key, caller, guess)
-        index_data, data = await self._storage.get(url_key, key)
-        index = decode_index(index_data)
-        if index and index.vary != guess:
-            self._vary = index.vary
-            key = self._key(request, url_key, caller, index.vary)
-            (data,) = await self._storage.get(key)
-        stored = decode_response(data) if index else None
-        if stored and index and stored.version != index.version:
-            stored = None  # It is invalid (section 4.4).
-        if stored and self._cache.shared and caller and not stored.for_everybody:
-            stored = None  # Other than in section 3.5, it is not for callers with credentials.
-        return _Place(url_key, caller, key, index, stored)
-
-    def _key(self, request: Request, url_key: str, caller: bytes, names: tuple[str, ...]) -> str:
-        cache_of = b"" if self._cache.shared else caller
-        return self._keys.of_answer(url_key, cache_of, names, request.headers)
-
-    async def _keep(self, request: Request, place: _Place, answer: Received) -> None:
-        """Store an answer to GET if that is allowed and of use."""
-        if answer.status in ERRORS and place.stored:
-            return  # The older answer may still help.
-        index = _index_with(place.index, vary(answer.headers))
-        stored = to_store(
-            answer, self._cache, has_credentials=bool(place.caller), version=index.version
-        )
-        if stored is None:
-            if place.stored and answer.status not in PASSING_STATUSES:
-                await self._storage.delete(place.key)
-            return
-        seconds = seconds_to_keep(stored, answer.received_at)
-        if not await self._keep_index(place, index, max(2 * seconds, INDEX_SECONDS)):
-            return
-        key = self._key(request, place.url_key, place.caller, index.vary)
-        await self._storage.set(key, encode(stored), seconds)
-
-    async def _keep_index(self, place: _Place, index: Index, seconds: float) -> bool:
-        """Store the index of a URL for so long; return whether no other one was stored meanwhile.
-
-        Then the URL was invalidated during the call, or another call was faster.
-        """
-        if place.index is None:
-            return await self._storage.add(place.url_key, encode(index), seconds)
-        if index is place.index:
-            await self._storage.touch(place.url_key, seconds)
-            return True  # If it was invalidated, its version is another now.
-        (data,) = await self._storage.get(place.url_key)
-        if decode_index(data) != place.index:
-            return False
-        await self._storage.set(place.url_key, encode(index), seconds)
-        return True
+            await self._shelf.remove(place)
 
     def _revalidate_later(self, request: Request, key: str) -> None:
         get = Request(
@@ -268,12 +176,11 @@ class CacheTransport(AsyncBaseTransport):
 
     async def _revalidate(self, request: Request, key: str) -> None:
         """Revalidate a stored answer, unless another process does."""
-        lock = f"{key}:revalidation"
-        if not await self._storage.add(lock, b"1", REVALIDATION_SECONDS):
+        if not await self._shelf.lock(key, REVALIDATION_SECONDS):
             return
         succeeded = False
         try:
-            place = await self._find(request)
+            place = await self._shelf.find(request)
             if place.stored and use_of(place.stored, NO_WISHES, self._clock()) is Use.FRESH:
                 succeeded = True  # Another process was faster.
                 return
@@ -282,32 +189,16 @@ class CacheTransport(AsyncBaseTransport):
             succeeded = response.status_code not in PASSING_STATUSES
         finally:
             if succeeded:
-                await self._storage.delete(lock)
+                await self._shelf.unlock(key)
             else:
-                await self._storage.set(lock, b"1", RETRY_SECONDS)
+                await self._shelf.keep_locked(key, RETRY_SECONDS)
 
     async def _pass_on(self, request: Request) -> Response:
         """Return the upstream's answer to another method; invalidate what it may have changed."""
         response = await self._next.handle_async_request(request)
         if request.method not in SAFE_METHODS and 200 <= response.status_code < 400:
-            for url in _changed_urls(request, response):
-                index = Index(version=_new_version(), vary=())
-                await self._storage.set(self._keys.of_url(url), encode(index), INDEX_SECONDS)
+            await self._shelf.invalidate(_changed_urls(request, response))
         return response
-
-
-def _index_with(index: Index | None, names: frozenset[str]) -> Index:
-    """Return an index whose answers depend at least on these request headers."""
-    known = frozenset(index.vary if index else ())
-    if index and names <= known:
-        return index
-    if len(names | known) <= MOST_SELECTING:
-        names |= known
-    return Index(version=_new_version(), vary=tuple(sorted(names)))
-
-
-def _new_version() -> bytes:
-    return os.urandom(8)
 
 
 def _changed_urls(request: Request, response: Response) -> list[URL]:

@@ -57,6 +57,22 @@ async def test_error_status_is_answered_with_a_stale_answer(
     assert (await calls.get()).text == "sorry"
 
 
+async def test_stored_error_is_replaced_and_never_stale(
+    caching: Caching, origin: Origin, clock: Clock
+) -> None:
+    calls = caching(DECLARED)
+    origin.reply("sorry", 503, cache_control="max-age=5")
+    await calls.get()
+    clock.now += 6
+    origin.fail(httpx.ConnectError("refused"))
+    with pytest.raises(httpx.ConnectError):
+        await calls.get()
+    origin.reply("still sorry", 503, cache_control="max-age=5")
+    await calls.get()
+    response = await calls.get()
+    assert (response.text, response.extensions["cache"]) == ("still sorry", "hit")
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 429, 501, 505])
 async def test_other_status_is_no_error(
     calls: Calls, origin: Origin, clock: Clock, status: int
