@@ -23,7 +23,7 @@ from onloop.asgi.types import Receive, Scope, Send
 from onloop.asgi.websockets import WebSocketRouter
 from onloop.authentication import authenticated, authenticated_websocket
 from onloop.observe import observed
-from onloop.testing import serve_app
+from onloop.testing import TLS, serve_app
 
 User = get_user_model()
 
@@ -65,7 +65,7 @@ def cookie(transactional_db: None) -> dict[str, str]:
 
 
 async def ask(url: str, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+    async with httpx.AsyncClient(timeout=60, headers=headers, verify=TLS) as client:
         return await client.get(f"{url}/view/7/")
 
 

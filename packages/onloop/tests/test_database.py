@@ -38,7 +38,9 @@ async def client(proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
     """A client of one server for all tests; each leaves the database reachable."""
     environment = {"DATABASE_URL": proxy.url, "DATABASE_POOL_SIZE": str(POOL_SIZE)}
     with serve_process(ROOT_URLCONF=URLS, **environment) as (_, url):
-        async with httpx.AsyncClient(base_url=url, timeout=50, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=url, timeout=50, trust_env=False, verify=TLS
+        ) as client:
             yield client
 
 

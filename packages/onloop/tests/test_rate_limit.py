@@ -11,7 +11,7 @@ from onloop import rate_limit
 from onloop.rate_limit import client_at, count
 from onloop.rates import Rate
 from onloop.redis import shared_redis
-from onloop.testing import serve_app, serve_process
+from onloop.testing import TLS, serve_app, serve_process
 from tests.http.calls import closed_port
 from tests.project.asgi import application
 from tests.services.polling import eventually
@@ -91,7 +91,7 @@ def test_client_is_an_address_or_a_network(address: str, client: str) -> None:
 @pytest.mark.usefixtures("_limited")
 async def test_too_much_is_refused_in_one_sentence_until_a_request_is_back() -> None:
     with serve_app(application) as url:
-        async with httpx.AsyncClient(base_url=url, timeout=50) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=50, verify=TLS) as client:
             answers = [await client.get("/hello/ada/") for _ in range(6)]
 
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
@@ -109,7 +109,7 @@ async def test_processes_count_together_in_redis(redis_url: str, settings: Setti
         serve_app(application) as one,
         serve_process(ROOT_URLCONF=URLS, REDIS_URL=redis_url) as (_, other),
     ):
-        async with httpx.AsyncClient(timeout=50) as client:
+        async with httpx.AsyncClient(timeout=50, verify=TLS) as client:
             answers = await asyncio.gather(
                 *(client.get(f"{url}/hello/ada/") for url in (one, other) * 10)
             )
@@ -188,7 +188,7 @@ async def test_each_process_counts_for_itself_while_redis_is_away(
 ) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{closed_port()}/0"
     with serve_app(application) as url:
-        async with httpx.AsyncClient(base_url=url, timeout=50) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=50, verify=TLS) as client:
             answers = [await client.get("/hello/ada/") for _ in range(6)]
 
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
@@ -206,7 +206,7 @@ async def test_client_is_whom_a_trusted_proxy_names(
     clients = ["2001:db8::1", "2001:db8::2"] * 3 + ["2001:db8:1::1"]
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
     with serve_app(application) as url:
-        async with httpx.AsyncClient(base_url=url, timeout=50) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=50, verify=TLS) as client:
             answers = [
                 await client.get("/hello/ada/", headers={"X-Forwarded-For": address})
                 for address in clients

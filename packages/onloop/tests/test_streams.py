@@ -8,6 +8,7 @@ import httpx
 import pytest
 from pytest_django import Settings
 
+from onloop.testing import TLS
 from tests.stream_urls import Source, sources
 
 
@@ -26,7 +27,7 @@ async def until_closed(source: Source) -> None:
 
 
 async def test_client_that_leaves_closes_the_source(server: str, name: str) -> None:
-    async with httpx.AsyncClient().stream("GET", f"{server}/silent/{name}/") as response:
+    async with httpx.AsyncClient(verify=TLS).stream("GET", f"{server}/silent/{name}/") as response:
         text = response.aiter_text()
         assert await anext(text) == "event: message\ndata: hello\n\n"
         assert not sources[name].closed.is_set()
@@ -35,7 +36,7 @@ async def test_client_that_leaves_closes_the_source(server: str, name: str) -> N
 
 async def test_idle_stream_is_kept_open_by_comments(server: str, name: str) -> None:
     url = f"{server}/silent/{name}/?heartbeat=0.01"
-    async with httpx.AsyncClient().stream("GET", url) as response:
+    async with httpx.AsyncClient(verify=TLS).stream("GET", url) as response:
         lines = response.aiter_lines()
         seen = [await anext(lines) for _ in range(7)]
     assert seen == ["event: message", "data: hello", "", ": still here", "", ": still here", ""]
@@ -49,7 +50,7 @@ async def test_reader_that_does_not_read_stops_its_source(server: str, name: str
     assert await idle.readline() == b"HTTP/1.1 200 OK\r\n"
 
     received = 0
-    async with httpx.AsyncClient().stream("GET", f"{server}/eager/{name}-2/") as response:
+    async with httpx.AsyncClient(verify=TLS).stream("GET", f"{server}/eager/{name}-2/") as response:
         async for chunk in response.aiter_bytes():
             received += len(chunk)
             if received >= 1000 * 65_536:

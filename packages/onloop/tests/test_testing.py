@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from onloop.asgi.thread_pool import SyncThreads
 from onloop.asgi.threads import OwnThread
+from onloop.testing import TLS
 
 User = get_user_model()
 
@@ -78,12 +79,12 @@ async def test_test_that_commits_has_a_connection_for_each_thread() -> None:
 def test_served_request_and_test_see_what_the_other_committed(
     server: str, ada: AbstractUser
 ) -> None:
-    assert httpx.post(f"{server}/sync/").json() == {"users": ["ada", "new"]}
+    assert httpx.post(f"{server}/sync/", verify=TLS).json() == {"users": ["ada", "new"]}
     assert not connection.in_atomic_block
 
 
 async def test_async_test_of_the_server_commits_too(server: str, ada: AbstractUser) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=TLS) as client:
         response = await client.post(f"{server}/async/")
 
     assert response.json() == {"users": ["ada", "new"]}

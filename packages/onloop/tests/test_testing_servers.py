@@ -5,14 +5,14 @@ from typing import Any
 import httpx
 import pytest
 
-from onloop.testing import Call, Upstream, serve_app
+from onloop.testing import TLS, Call, Upstream, serve_app
 
 
 async def test_upstream_answers_what_a_test_writes(upstream: Upstream) -> None:
     async def answer(call: Call) -> None:
         await call.reply(b"not here", "404 Not Found", "X-Target: " + call.target)
 
-    async with httpx.AsyncClient(base_url=upstream.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=upstream.url, trust_env=False, verify=TLS) as client:
         before = await client.get("/prices")
         upstream.answer = answer
         after = await client.get("/prices", headers={"X-Colour": "blue"})

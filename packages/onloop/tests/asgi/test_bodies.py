@@ -15,7 +15,7 @@ from onloop.asgi.bodies import BodyLimits
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
-from onloop.testing import serve_app
+from onloop.testing import TLS, serve_app
 
 LIMIT = 100_000
 TOO_LARGE = {"type": "body_too_large", "message": f"The body is longer than {LIMIT} bytes."}
@@ -56,7 +56,7 @@ def service() -> Service:
 @pytest.fixture
 def client(service: Service) -> Iterator[httpx.Client]:
     app = ProtocolRouter(http=BodyLimits(service, LIMIT), lifespan=Lifespan())
-    with serve_app(app) as url, httpx.Client(base_url=url, timeout=50) as client:
+    with serve_app(app) as url, httpx.Client(base_url=url, timeout=50, verify=TLS) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.shedding import LoadShedding
 from onloop.asgi.types import Receive, Scope, Send
-from onloop.testing import serve_app
+from onloop.testing import TLS, serve_app
 
 LIMIT = 3
 
@@ -72,7 +72,9 @@ async def asking(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service behind a limit of three."""
     app = LoadShedding(service, LIMIT)
     with serve_app(ProtocolRouter(http=app, websocket=app, lifespan=Lifespan())) as url:
-        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=url, timeout=60, trust_env=False, verify=TLS
+        ) as client:
             try:
                 yield client
             finally:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import httpx
 
-from onloop.testing import serve_process
+from onloop.testing import TLS, serve_process
 
 STREAMS = 20
 
@@ -16,7 +16,7 @@ async def test_open_streams_end_with_their_last_words() -> None:
     app = "tests.asgi.streaming:application"
     with serve_process(*patient, app=app, LOG_LEVEL="warning") as (server, url):
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(httpx.AsyncClient(timeout=40))
+            client = await stack.enter_async_context(httpx.AsyncClient(timeout=40, verify=TLS))
             responses = [
                 await stack.enter_async_context(client.stream("GET", f"{url}/stream/"))
                 for _ in range(STREAMS)

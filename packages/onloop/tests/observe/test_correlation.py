@@ -12,7 +12,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.observe.correlation import Correlation, outgoing_headers, trace_headers
-from onloop.testing import Call, serve_app, serve_upstream
+from onloop.testing import TLS, Call, serve_app, serve_upstream
 from tests.asgi.handler.exchange import ask
 from tests.http.calls import declare
 
@@ -93,7 +93,7 @@ async def test_websockets_have_an_id_too() -> None:
 async def test_requests_at_the_same_time_do_not_mix() -> None:
     app = ProtocolRouter(http=echo, lifespan=Lifespan())
     with serve_app(app) as url:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=TLS) as client:
             answers = await asyncio.gather(
                 *(client.get(url, headers={"X-Request-ID": str(n)}) for n in range(20))
             )

@@ -20,7 +20,7 @@ from onloop.http import Cache, shared_http_client
 from onloop.observe import metrics, observed, telemetry
 from onloop.observe.metrics import event_loop_lag_measured
 from onloop.probes.exposition import DatabasePools
-from onloop.testing import Call, serve_app, serve_upstream
+from onloop.testing import TLS, Call, serve_app, serve_upstream
 from tests.http.calls import broken, declare, hello
 
 
@@ -56,7 +56,7 @@ async def counted(expected: float, *request: *tuple[str, str, int]) -> None:
 
 
 async def ask(url: str, method: str = "GET") -> httpx.Response:
-    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=60, trust_env=False, verify=TLS) as client:
         return await client.request(method, url)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
@@ -19,7 +18,7 @@ from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.asgi.types import Receive, Scope, Send
 from onloop.server import connection, websocket
-from onloop.testing import serve_app
+from onloop.testing import fetch, serve_app
 from tests.server.frames import CLOSE, HANDSHAKE, NO_MASK, PING, PONG, TEXT
 
 TEN_MEGABYTES = b"\x81\xff" + (10_000_000).to_bytes(8) + NO_MASK + b"x" * 10_000_000
@@ -112,7 +111,7 @@ def test_flood_of_messages_is_held_back(service: Service, loop: str) -> None:
         client.sendall(TEXT * 20_000)
         assert service.some_received.wait(30)
         for _ in range(20):
-            assert httpx.get(url, timeout=30).text == "hello"
+            assert fetch(url).text == "hello"
     assert 100 <= len(service.received) <= 100 + IN_A_PART
 
 
@@ -124,7 +123,7 @@ def test_flood_of_pings_is_held_back(service: Service) -> None:
         while received.count(PONG) < 100:
             received += client.recv(65_536)
         for _ in range(20):
-            assert httpx.get(url, timeout=30).text == "hello"
+            assert fetch(url).text == "hello"
         client.setblocking(False)
         with suppress(BlockingIOError):
             while True:
@@ -228,5 +227,5 @@ def test_server_stops_while_a_client_has_closed_and_does_not_read(service: Servi
         with serving(service, resource, timeout_graceful_shutdown=0.2) as url:
             client = clients.enter_context(raw(url, b"/large", 4096))
             client.sendall(CLOSE)
-            assert httpx.get(url, timeout=30).text == "hello"
+            assert fetch(url).text == "hello"
         assert closed.is_set()

@@ -26,7 +26,7 @@ from onloop.asgi.routing import ProtocolRouter
 from onloop.tasks import queue, views, watch
 from onloop.tasks.models import Lease
 from onloop.tasks.worker import database, embedded_worker
-from onloop.testing import serve_app
+from onloop.testing import TLS, serve_app
 from tests.project.asgi import application
 from tests.services.polling import until
 from tests.tasks import tasks
@@ -131,7 +131,7 @@ def test_admin_lists_jobs_and_changes_none(admin_client: Client) -> None:
 async def following(url: str) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
     """Open a stream and yield its events, as fields."""
     async with (
-        httpx.AsyncClient(timeout=30, trust_env=False) as client,
+        httpx.AsyncClient(timeout=30, trust_env=False, verify=TLS) as client,
         client.stream("GET", url) as response,
     ):
         assert response.headers["content-type"] == "text/event-stream"
@@ -307,7 +307,7 @@ async def test_idle_worker_costs_requests_no_thread(hops: list[str]) -> None:
     app = ProtocolRouter(http=EventLoopASGIHandler(), lifespan=lifespan)
 
     with serve_app(app) as url:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=TLS) as client:
             await until(lambda: database.run(Lease.objects.exists), wanted=bool)
             hops.clear()
             for _ in range(50):

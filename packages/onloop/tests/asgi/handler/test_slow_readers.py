@@ -23,7 +23,7 @@ from pytest_django import Settings
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
-from onloop.testing import fetch, serve_app, serve_process
+from onloop.testing import TLS, fetch, serve_app, serve_process
 from tests.asgi.handler.exchange import ask
 
 LARGE = b"x" * 2**24  # More than the system takes without a reader.
@@ -90,7 +90,7 @@ def test_no_connection_is_held(postgres_url: str) -> None:
         assert fetch(f"{url}/one/").text == "1"
         for _ in range(CLIENTS):
             assert start_of_answer(url, "/large/", clients) == b"HTTP/1.1 200"
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx.Client(base_url=url, timeout=30, verify=TLS) as client:
             pages = [client.get("/none") for _ in range(CLIENTS)]
             assert [(page.status_code, page.text) for page in pages] == [(404, "1")] * CLIENTS
             assert client.get("/one/").text == "1"

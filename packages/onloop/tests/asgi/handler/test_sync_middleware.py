@@ -15,7 +15,7 @@ from pytest_django import Settings
 from onloop.asgi.handler import EventLoopASGIHandler
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
-from onloop.testing import serve_app
+from onloop.testing import TLS, serve_app
 from tests.asgi.handler.exchange import Exchange, ask
 
 THREADS = 2  # As settings.SYNC_THREADS is for these tests.
@@ -39,7 +39,7 @@ def _behind_sync_middleware(settings: Settings) -> None:
 async def aggregate(request: HttpRequest) -> HttpResponse:
     """Call the server's own sync view, as the demo does."""
     url = request.build_absolute_uri("/one/")
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=20, verify=TLS) as client:
         answers = await asyncio.gather(*(client.get(url) for _ in range(2)))
     return HttpResponse("".join(answer.text for answer in answers))
 
@@ -54,7 +54,7 @@ async def test_aggregations_of_the_own_sync_view_are_answered(settings: Settings
     settings.ROOT_URLCONF = urlconf
     app = ProtocolRouter(http=EventLoopASGIHandler(), lifespan=Lifespan())
     with serve_app(app) as url:
-        async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=20, verify=TLS) as client:
             answers = await asyncio.gather(*(client.get("/all/") for _ in range(4 * THREADS)))
     assert [answer.text for answer in answers] == ["11"] * 4 * THREADS
     assert {answer.headers["X-Same-Thread"] for answer in answers} == {"True"}
