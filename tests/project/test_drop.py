@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.project.test_update import commit_all
+from tests.project.type_checks import type_check
 from tests.template import copy_project, python, run
 
 APPS = [["aggregator"], ["jobs"], ["live"], ["aggregator", "jobs", "live", "upstream"]]
@@ -51,7 +52,7 @@ def test_rest_passes_its_checks_after_drop(project: Path, copy: Path, apps: list
     assert not [app for app in apps if (copy / app).exists() or (copy / "tests" / app).exists()]
     run(copy, str(python(copy)), "-m", "ruff", "check")
     run(copy, str(python(copy)), "-m", "ruff", "format", "--check")
-    run(copy, str(python(project)), "-m", "mypy", ".")
+    type_check(copy, project)
     run(copy, ".venv/bin/lint-imports")
     run(copy, str(python(copy)), "-m", "pytest")
 

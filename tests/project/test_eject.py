@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.project.test_update import commit_all
+from tests.project.type_checks import type_check
 from tests.template import copy_template, python, run
 
 
@@ -41,14 +42,16 @@ def refusal(project: Path, command: str = "make eject") -> str:
     return output
 
 
-def test_ejected_folder_passes_the_project_checks_and_its_own_tests(copy: Path) -> None:
+def test_ejected_folder_passes_the_project_checks_and_its_own_tests(
+    project: Path, copy: Path
+) -> None:
     run(copy, "make", "eject")
 
     assert not (copy / "onloop" / "MANIFEST").exists()
     assert "onloop/gc.py\n" in run(copy, str(python(copy)), "-m", "ruff", "check", "--show-files")
     run(copy, str(python(copy)), "-m", "ruff", "check")
     run(copy, str(python(copy)), "-m", "ruff", "format", "--check")
-    run(copy, str(python(copy)), "-m", "mypy", ".")
+    type_check(copy, project)
     run(copy, str(python(copy)), "-m", "pytest", "tests/test_documentation.py")
     run(copy / "packages" / "onloop", str(python(copy)), "-m", "pytest", "tests/test_static.py")
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from tests.project.type_checks import type_check
 from tests.template import copy_project, python, run
 
 IMPORTS = """
@@ -25,7 +26,7 @@ def test_examples_of_the_docs_pass(project: Path, tmp_path: Path) -> None:
     (copy / "tests" / "test_examples.py").write_text("\n\n".join([IMPORTS.lstrip(), *examples]))
 
     run(copy, str(python(project)), "-m", "ruff", "check", "tests/test_examples.py")
-    run(copy, str(python(project)), "-m", "mypy", "tests/test_examples.py")
+    type_check(copy, project, "tests/test_examples.py")
     output = run(copy, str(python(project)), "-m", "pytest", "tests/test_examples.py")
 
     assert f"{len(examples)} passed" in output

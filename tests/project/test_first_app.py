@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.project.type_checks import type_check
 from tests.template import copy_project, python, run
 
 MODELS = """
@@ -72,7 +73,7 @@ def test_first_app_passes_the_checks(project: Path, tmp_path: Path) -> None:
 
     run(copy, str(python(project)), "-m", "ruff", "check")
     run(copy, str(python(project)), "-m", "ruff", "format", "--check")
-    run(copy, str(python(project)), "-m", "mypy", ".")
+    type_check(copy, project)
     run(copy, *manage, "check", "--deploy", "--fail-level", "WARNING", **production)
     run(copy, *manage, "makemigrations", "--check", "--dry-run", **production)
     output = run(copy, str(python(project)), "-m", "pytest", "notes")
