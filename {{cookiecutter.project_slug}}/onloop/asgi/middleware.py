@@ -24,6 +24,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.module_loading import import_string
 
 from onloop.asgi._django import LateRejection, is_loaded
+from onloop.asgi.static_files import EventLoopServeStaticMiddleware
 from onloop.conf import settings
 
 type View = Callable[..., HttpResponseBase]
@@ -160,8 +161,9 @@ class EventLoopMessageMiddleware(EventLoopMiddleware, MessageMiddleware):
         return self.process_response(request, response)
 
 
-# The class that is put in front of each of Django's. All other middleware stays as it is.
-EVENT_LOOP_MIDDLEWARE = {
+# The class that is put in front of each of Django's, and of ServeStatic's. Other middleware stays as
+# it is.
+EVENT_LOOP_MIDDLEWARE: dict[str, type] = {
     "django.middleware.security.SecurityMiddleware": EventLoopMiddleware,
     "django.contrib.sessions.middleware.SessionMiddleware": EventLoopSessionMiddleware,
     "django.middleware.common.CommonMiddleware": EventLoopMiddleware,
@@ -170,11 +172,12 @@ EVENT_LOOP_MIDDLEWARE = {
     "django.contrib.messages.middleware.MessageMiddleware": EventLoopMessageMiddleware,
     "django.middleware.clickjacking.XFrameOptionsMiddleware": EventLoopMiddleware,
     "django.middleware.csp.ContentSecurityPolicyMiddleware": EventLoopMiddleware,
+    "servestatic.middleware.ServeStaticMiddleware": EventLoopServeStaticMiddleware,
 }
 
 
 def import_middleware(dotted_path: str) -> Callable[..., object]:
-    """Import middleware; Django's classes above are returned as subclasses for the event loop.
+    """Import middleware; those above are returned as subclasses for the event loop.
 
     Raises:
         ImportError: there is no such class.
