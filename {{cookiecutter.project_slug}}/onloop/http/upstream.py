@@ -115,6 +115,7 @@ class Upstream(AsyncClient):
             max_bytes=max_bytes,
             deadline_header=deadline_header,
         )
+        self._base = ""
         self._stack: Stack | None = None
         self.transport: AsyncBaseTransport = _Door(self)
         self._sent_headers = {**HEADERS, **(headers or {})}
@@ -142,7 +143,9 @@ class Upstream(AsyncClient):
 
     def build_request(self, method: str, url: URL | str, **options: Any) -> Request:
         """Return a request, as in httpx. Credentials in its URL become a header."""
-        self.base_url = self._find()
+        base = self._find()
+        if base != self._base:
+            self.base_url = self._base = base
         request = super().build_request(method, url, **options)
         if userinfo := request.url.userinfo:
             basic = b"Basic " + b64encode(unquote_to_bytes(userinfo))
