@@ -7,7 +7,7 @@ pytest_plugins = [
 ]
 
 
-@pytest.fixture(params=["aiohttp", "httpx"])
+@pytest.fixture(params=["aiohttp", "pyreqwest"])
 def transport(request: pytest.FixtureRequest, settings: Settings) -> str:
     """Run the test on each HTTP transport."""
     settings.HTTP_TRANSPORT = request.param

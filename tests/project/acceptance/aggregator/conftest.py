@@ -16,7 +16,7 @@ def _fan_out_of_ten_to_ourselves(settings: Settings) -> None:
     settings.AGGREGATOR_RATE_LIMIT = None
 
 
-@pytest.fixture(scope="session", params=["aiohttp", "httpx"])
+@pytest.fixture(scope="session", params=["aiohttp", "pyreqwest"])
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of the project, served by one real uvicorn for each HTTP transport."""
     with ExitStack() as server:

@@ -38,7 +38,7 @@ async def test_failed_calls_are_one_line_with_their_causes(
     assert record.getMessage().startswith(
         "3 of 3 calls failed. 3 x connect_error: No connection to the server could be made"
     )
-    assert "ConnectionRefusedError" in record.getMessage()
+    assert "refused" in record.getMessage().lower()
     assert "secret" not in caplog.text
     assert record.exc_info is None
 

@@ -46,6 +46,11 @@ async def test_aggregation_recovers_from_three_failed_calls(
     server: str, settings: Settings
 ) -> None:
     misbehaviour: dict[int, Answer] = {}
+    hung_up = asyncio.Event()
+
+    async def hang_until_closed(call: Call) -> None:
+        await hang(call)
+        hung_up.set()
 
     async def answer(call: Call) -> None:
         await misbehaviour.get(task_id(call), echo)(call)
@@ -53,9 +58,10 @@ async def test_aggregation_recovers_from_three_failed_calls(
     async with serve_upstream(answer) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = upstream.url
         assert (await get(server + AGGREGATED)).json()["responses"] == echoes(10)
-        misbehaviour.update({2: hang, 5: reset, 8: garbage})
+        misbehaviour.update({2: hang_until_closed, 5: reset, 8: garbage})
         settings.AGGREGATOR_TIMEOUT = 2.0
         first = await get(server + AGGREGATED)
+        await hung_up.wait()  # pyreqwest closes the connection a moment after the timeout.
         misbehaviour.clear()
         settings.AGGREGATOR_TIMEOUT = 30.0
         calls = len(upstream.calls)

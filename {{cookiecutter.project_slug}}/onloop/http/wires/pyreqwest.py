@@ -3,8 +3,8 @@
 pyreqwest is reqwest and hyper, in Rust, on a thread of their own. In version 0.15 this means:
 
 * A cancelled call is forgotten here at once, but goes on there until the head of the response has
-  arrived, or until a second after the time that the caller allows. It keeps its connection for so
-  long, and may still be sent. A call without such a time ends after `MAX_SILENCE` seconds in which
+  arrived, or until the time that the caller allows has passed. It keeps its connection for so long,
+  and may still be sent. A call without such a time ends after `MAX_SILENCE` seconds in which
   the server sends nothing.
 * That time also ends a response of an endless stream, unless the request has the extension
   `stream`.
@@ -61,7 +61,11 @@ from onloop.http.wires.wire import (
 
 READ_BUFFER = 64 * 1024
 MAX_SILENCE = 300.0
-SLACK = 1.0  # The caller, if it is still there, gives up first.
+SLACK = 0.1  # Seconds. The caller, if it is still there, gives up first.
+
+
+class ReqwestError(Exception):
+    """What failed in reqwest, as the cause of an error of httpx."""
 
 
 class PyreqwestWire(Wire):
@@ -94,7 +98,7 @@ class PyreqwestWire(Wire):
         except (DetailedPyreqwestError, ValueError) as error:
             if upload and upload.body.error is not None:
                 raise upload.body.error from None
-            raise _translated(error, request) from error
+            raise _translated(error, request) from _reason(error)
         call.request = request
         return Response(
             answer.status,
@@ -124,7 +128,7 @@ class PyreqwestWire(Wire):
                 await call.aclose()
                 raise
         except (DetailedPyreqwestError, ValueError) as error:
-            raise _translated(error) from error
+            raise _translated(error) from _reason(error)
 
     async def aclose(self) -> None:
         """Close the idle connections, and end the wait of calls in flight."""
@@ -187,7 +191,7 @@ class _Call(AsyncByteStream):
         try:
             part = await _unless_cancelled(self._read())
         except DetailedPyreqwestError as error:
-            raise _translated(error, self.request) from error
+            raise _translated(error, self.request) from _reason(error)
         if part is None:
             raise StopAsyncIteration
         return part.to_bytes()
@@ -297,12 +301,23 @@ def _headers(answer: Answer) -> list[tuple[str, str]]:
             continue
 
 
+def _reason(error: Exception) -> Exception:
+    """Return the error as a short one, without the URL, which pyreqwest's own has."""
+    if isinstance(error, DetailedPyreqwestError):
+        return ReqwestError(": ".join(_causes(error)[1:] or [error.message]))
+    return error
+
+
+def _causes(error: DetailedPyreqwestError) -> list[str]:
+    return [cause["message"] for cause in error.details["causes"] or ()]
+
+
 def _translated(error: Exception, request: Request | None = None) -> HTTPError:
     if not isinstance(error, DetailedPyreqwestError):  # ValueError
         if "domain name" in str(error):
             return DNSError(NO_NAME, request=request)
         return LocalProtocolError(INVALID_REQUEST, request=request)
-    causes = [cause["message"] for cause in error.details["causes"] or ()]
+    causes = _causes(error)
     if "dns error" in causes:
         return DNSError(NO_NAME, request=request)
     if "client error (Connect)" in causes:

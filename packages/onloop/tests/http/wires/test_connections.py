@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from onloop.http.exceptions import DNSError
+from onloop.http.exceptions import DNSError, describe
 from onloop.http.wires import Wire, open_wire
 from onloop.http.wires.pyreqwest import _unless_cancelled
 from onloop.testing import Answer, Call, Upstream, serve_upstream
@@ -36,9 +36,10 @@ async def test_refused_connection(wire: Wire) -> None:
     with pytest.raises(httpx.ConnectError, match=r"^No connection to the server could be made\.$"):
         await get(wire, url)
     with pytest.raises(httpx.ConnectError) as caught:
-        await send(wire, "POST", url, json={})
-    assert caught.value.request.url == url
-    assert caught.value.__cause__
+        await send(wire, "POST", f"{url}?token=secret", json={})
+    assert caught.value.request.url == f"{url}?token=secret"
+    assert "refused" in describe(caught.value).lower()
+    assert "secret" not in describe(caught.value)
 
 
 async def reset(call: Call) -> None:
