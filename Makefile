@@ -6,6 +6,8 @@ TOOLS := $(CURDIR)/.tools
 export POETRY := $(TOOLS)/bin/poetry
 RENDERED := build/rendered/async_service
 unexport VIRTUAL_ENV
+# Without bytecode each of the processes that the tests start compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Poetry uses a PyPI API that many mirrors lack; poetry-plugin-pypi-mirror makes it use the index
 # that pip is configured for.

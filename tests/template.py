@@ -48,7 +48,11 @@ def render(folder: Path, *options: str, **answers: str) -> Rendering:
     command = [sys.executable, "-m", "cookiecutter", "--no-input", *options, "-o", str(folder)]
     extra_context = [f"{prompt}={answer}" for prompt, answer in answers.items()]
     run = subprocess.run(
-        [*command, str(TEMPLATE), *extra_context], capture_output=True, text=True, check=False
+        [*command, str(TEMPLATE), *extra_context],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return Rendering(run.returncode, run.stdout + run.stderr, folder)
 

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from scripts.copier_yml import COPIER_YML, copier_yml
-from tests.template import TEMPLATE, Rendering, files_of, render
+from tests.template import ENVIRONMENT, TEMPLATE, Rendering, files_of, render
 
 
 def copy(project: Path, *options: str, **answers: str) -> Rendering:
@@ -16,6 +16,7 @@ def copy(project: Path, *options: str, **answers: str) -> Rendering:
     data = [f"--data={prompt}={answer}" for prompt, answer in answers.items()]
     run = subprocess.run(
         [*command, *options, *data, str(TEMPLATE), str(project)],
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
