@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_cookies.plugin import Cookies
 
-from tests.template import python, render, run
+from tests.template import python, run
 
 PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters="\"'\\{}<>&%#$")
 PATHS = st.text("abc/?=&%27'()[]*+,;:@!$~_-.", max_size=30)
@@ -26,19 +26,20 @@ print(json.dumps(
     fan_out=st.integers(1, 1000),
     path=PATHS,
 )
-def test_settings_hold_the_answers(project: Path, name: str, fan_out: int, path: str) -> None:
+def test_settings_hold_the_answers(
+    project: Path, cookies: Cookies, name: str, fan_out: int, path: str
+) -> None:
     if any(mark in name for mark in ("{{", "{%", "{#")):
         name = "Cookiecutter reads these marks as Jinja"
     url = f"https://example.com/{path}"
-    with TemporaryDirectory() as folder:
-        rendering = render(
-            Path(folder),
-            project_slug="shop",
-            project_name=name,
-            fan_out=str(fan_out),
-            upstream_url=url,
-        )
-        assert rendering.status == 0, rendering.output
-        values = run(rendering.project, str(python(project)), "-c", SCRIPT)
+    other = cookies.bake(
+        extra_context={
+            "project_slug": "shop",
+            "project_name": name,
+            "fan_out": str(fan_out),
+            "upstream_url": url,
+        }
+    ).project_path
+    values = run(other, str(python(project)), "-c", SCRIPT)
 
     assert json.loads(values) == [name, fan_out, url]
