@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,23 +30,38 @@ LOOKS = {
 }
 
 
-@pytest.fixture
-def upstream() -> Iterator[SlowUpstream]:
+@pytest.fixture(scope="module")
+def shared_upstream() -> Iterator[SlowUpstream]:
     with slow_upstream() as server:
         yield server
 
 
 @pytest.fixture
-def server(project: Path, upstream: SlowUpstream) -> Iterator[tuple[str, ExitStack]]:
-    """The project's URL, and a function that stops its server."""
+def upstream(shared_upstream: SlowUpstream) -> SlowUpstream:
+    """The upstream of all tests, which answers immediately at first."""
+    shared_upstream.let_go.set()
+    shared_upstream.pace = 0.0
+    return shared_upstream
+
+
+@contextmanager
+def served(project: Path, upstream: SlowUpstream) -> Iterator[str]:
+    """Serve the project with this upstream; yield its URL."""
     environment = {"AGGREGATOR_UPSTREAM_URL": upstream.url, "AGGREGATOR_CONCURRENCY": "8"}
-    with ExitStack() as stack:
-        yield stack.enter_context(booted(project, python(project), **environment)), stack
+    with booted(project, python(project), **environment) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_url(project: Path, shared_upstream: SlowUpstream) -> Iterator[str]:
+    with served(project, shared_upstream) as url:
+        yield url
 
 
 @pytest.fixture
-def url(server: tuple[str, ExitStack]) -> str:
-    return server[0]
+def url(shared_url: str, upstream: SlowUpstream) -> str:
+    """The project's URL; its server, which all tests share, calls `upstream`."""
+    return shared_url
 
 
 @pytest.mark.parametrize("transport", ["SSE", "WebSocket", "JSON"])
@@ -142,16 +157,15 @@ def test_number_of_calls_is_limited(browser: Browser, url: str) -> None:
 )
 def test_server_stop_is_shown(
     browser: Browser,
-    server: tuple[str, ExitStack],
+    project: Path,
     upstream: SlowUpstream,
     transport: str,
     sentence: str,
 ) -> None:
-    url, stack = server
     upstream.let_go.clear()
-    page = Visit(browser, url).start(transport, 5)
-    expect(states(page, "running")).to_have_count(5)
-    stack.close()
+    with served(project, upstream) as url:
+        page = Visit(browser, url).start(transport, 5)
+        expect(states(page, "running")).to_have_count(5)
 
     status = page.get_by_role("status")
     expect(status).to_have_text(f"{sentence} 0 of 5 calls had finished.")
