@@ -58,6 +58,15 @@ class Origin:
         return self.answer(request)
 
 
+class ClosedStream(httpx.AsyncByteStream):
+    """A body that is not read, but has to be closed."""
+
+    is_closed = False
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
 class Calls:
     """Calls to an origin through a cache."""
 

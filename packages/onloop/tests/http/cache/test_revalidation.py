@@ -16,7 +16,7 @@ from onloop.http.cache.memory import MemoryCache
 from onloop.redis import shared_redis
 from tests.services.polling import eventually
 
-from .conftest import Calls, Clock, Origin
+from .conftest import Calls, Clock, ClosedStream, Origin
 
 STALE = Cache(fresh=5, stale_while_revalidate=10)
 
@@ -151,16 +151,38 @@ async def test_it_knows_nothing_of_the_request_that_starts_it(
     assert slow.users == ["nobody", "nobody"]
 
 
-@pytest.mark.parametrize("status", [429, 503])
-async def test_failed_one_is_not_repeated_for_a_while(
-    stale: Calls, slow: SlowOrigin, origin: Origin, monkeypatch: pytest.MonkeyPatch, status: int
+async def test_answer_that_is_stale_again_is_revalidated_again(
+    stale: Calls, slow: SlowOrigin, origin: Origin, clock: Clock
 ) -> None:
     slow.go.set()
-    origin.reply("sorry", status)
-    await revalidated(stale)
-    assert (await stale.get()).text == "one"
-    await end_revalidations()
+    for body in ("two", "three"):
+        origin.reply(body)
+        assert await revalidated(stale) == "stale"
+        assert (await stale.get()).text == body
+        clock.now += 6
+    assert len(origin.requests) == 3
+
+
+@pytest.mark.parametrize("failure", ["error", "429", "503"])
+async def test_failed_one_is_not_repeated_for_a_while(
+    stale: Calls, slow: SlowOrigin, origin: Origin, failure: str
+) -> None:
+    slow.go.set()
+    if failure == "error":
+        origin.fail(httpx.ConnectError("refused"))
+    else:
+        origin.reply("sorry", int(failure))
+    for _ in range(3):
+        assert await revalidated(stale) == "stale"
     assert len(origin.requests) == 2
+
+
+async def test_streamed_answer_is_closed(stale: Calls, slow: SlowOrigin, origin: Origin) -> None:
+    stream = ClosedStream()
+    slow.go.set()
+    origin.answer = lambda _: httpx.Response(200, stream=stream)
+    await revalidated(stale)
+    assert stream.is_closed
 
 
 async def revalidated(calls: Calls) -> str | None:

@@ -5,7 +5,7 @@ import pytest
 
 from onloop.http.cache import Cache
 
-from .conftest import Caching, Calls, Clock, Origin
+from .conftest import Caching, Calls, Clock, ClosedStream, Origin
 
 MODIFIED = "Sun, 09 Sep 2001 00:00:00 GMT"
 
@@ -149,6 +149,15 @@ async def test_304_replaces_headers_but_for_those_of_the_body(calls: Calls, orig
     assert (hit.text, hit.extensions["cache"]) == ("one", "hit")
     assert revalidated.headers.multi_items() == expected
     assert hit.headers.multi_items() == expected
+
+
+async def test_streamed_304_is_closed(calls: Calls, origin: Origin) -> None:
+    stream = ClosedStream()
+    origin.reply("one", etag='"a"')
+    await calls.get()
+    origin.answer = lambda _: httpx.Response(304, stream=stream)
+    assert await calls.outcome() == "revalidated"
+    assert stream.is_closed
 
 
 async def test_304_that_forbids_storing_removes_the_stored_answer(
