@@ -22,11 +22,11 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """This machine's Chromium.
 
-    It ends with the module: while Playwright runs, asyncio.run() does not.
+    It ends with the tests of this folder: while Playwright runs, asyncio.run() does not.
     """
     path = chromium()
     with sync_playwright() as playwright:
