@@ -1,6 +1,7 @@
 """One rendered and installed project for all tests that need one."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A project rendered from the defaults, installed by its Makefile, with all extras.
 
-    It is installed as on a machine without Poetry. The workers of one run share it: the first to
-    need it installs it, the others wait.
+    It is installed as on a machine without Poetry, whose python3 is that of these tests. The
+    workers of one run share it: the first to need it installs it, the others wait.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "installed"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            folders = os.environ["PATH"].split(os.pathsep)
+            folders = [f"{sys.base_prefix}/bin", *os.environ["PATH"].split(os.pathsep)]
             path = os.pathsep.join(name for name in folders if not Path(name, "poetry").exists())
             install = ("env", "--unset", "POETRY", "make", "install", f"EXTRAS={EXTRAS}")
             run(render(folder).project, *install, PATH=path)
