@@ -1,14 +1,18 @@
-"""The tests of `onloop`. Its bytecode goes to build/, as Cookiecutter copies its folder whole.
+"""The tests of `onloop`.
 
-It is written whatever the shell says: without it each of the many processes that the tests start
-would compile Django again.
+Where `onloop` is a link into the folder that Cookiecutter copies whole, its bytecode goes to
+build/. It is written whatever the shell says: without it each of the many processes that the tests
+start would compile Django again.
 """
 
 import os
 import sys
 from pathlib import Path
 
+PACKAGE = Path(__file__).resolve().parents[1]
+
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.pycache_prefix = str(Path(__file__).resolve().parents[3] / "build" / "bytecode")
-os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+if (PACKAGE / "onloop").is_symlink():
+    sys.pycache_prefix = str(PACKAGE.parents[1] / "build" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
