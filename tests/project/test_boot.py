@@ -75,3 +75,13 @@ def test_without_hooks_one_step_is_needed(project: Path, tmp_path: Path) -> None
         status, _ = get(f"{url}/healthz")
 
     assert status == 200
+
+
+def test_application_is_imported_without_what_no_setting_needs(project: Path) -> None:
+    """`onloop` has the same test. Here the project's own apps are imported, too."""
+    code = "import sys, config.asgi; print(*sys.modules)"
+    imported = set(run(project, str(python(project)), "-c", code).split())
+
+    assert "live.websocket" in imported
+    unneeded = {"aiohttp", "click", "opentelemetry", "prometheus_client", "pygments", "rich"}
+    assert imported.isdisjoint(unneeded)
