@@ -20,7 +20,7 @@ from typing import Any
 from onloop.asgi.threads import OwnThread
 from onloop.conf import settings
 
-DRAIN_SECONDS = 8.0  # Below the lifespan's limit, so that other resources can be closed as well.
+_DRAIN_SECONDS = 8.0  # Below the lifespan's limit, so that other resources can be closed as well.
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +63,10 @@ class Background:
             logger.exception("%s failed in the background.", name)
 
     async def stop(self) -> None:
-        """Reject new tasks, wait `DRAIN_SECONDS` for running ones to end, and cancel the rest."""
+        """Reject new tasks, wait `_DRAIN_SECONDS` for running ones to end, and cancel the rest."""
         self._stopping = True
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS)
+            await asyncio.wait(self._tasks, timeout=_DRAIN_SECONDS)
         late = dict(self._tasks)
         for task, name in late.items():
             logger.warning("%s was cancelled in the background: the server is stopping.", name)
@@ -97,7 +97,7 @@ def run_in_background[**P](
     """Start `work(*args, **kwargs)` on the event loop, without waiting for it.
 
     The task has its own context, thread and database connections, which are closed when it ends. An
-    exception is logged. At shutdown the task has `DRAIN_SECONDS` to end before it is cancelled.
+    exception is logged. At shutdown the task has `_DRAIN_SECONDS` to end before it is cancelled.
 
     Raises:
         BackgroundRefusedError: `settings.BACKGROUND_LIMIT` tasks are running, the server is

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-OWN_POOL = {"max_size": 1, "timeout": 5.0, "reconnect_timeout": 5.0, "num_workers": 1}
+_OWN_POOL = {"max_size": 1, "timeout": 5.0, "reconnect_timeout": 5.0, "num_workers": 1}
 
 _own_names: set[str] = set()
 
@@ -49,7 +49,7 @@ def own_connection(name: str) -> Any:
         # psycopg is an extra, so it may not be installed without PostgreSQL.
         from onloop.postgres import OwnConnection
 
-        pool |= OWN_POOL | {"connection_class": OwnConnection}
+        pool |= _OWN_POOL | {"connection_class": OwnConnection}
     return connection
 
 

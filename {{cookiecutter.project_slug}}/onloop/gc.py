@@ -4,8 +4,8 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-NEW_OBJECTS = 10_000
-YOUNG_COLLECTIONS = 1
+_NEW_OBJECTS = 10_000
+_YOUNG_COLLECTIONS = 1
 
 
 @asynccontextmanager
@@ -23,7 +23,7 @@ async def tuned_gc() -> AsyncIterator[None]:
     usual = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(NEW_OBJECTS, YOUNG_COLLECTIONS)
+    gc.set_threshold(_NEW_OBJECTS, _YOUNG_COLLECTIONS)
     try:
         yield
     finally:

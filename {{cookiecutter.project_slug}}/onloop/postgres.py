@@ -13,7 +13,7 @@ from psycopg.abc import PQGen
 from psycopg_pool import ConnectionPool
 
 CHECK_SECONDS = 3.0
-OWN_QUERY_SECONDS = 5.0
+_OWN_QUERY_SECONDS = 5.0
 
 
 class BoundedConnection(Connection[Any]):
@@ -37,7 +37,7 @@ class BoundedConnection(Connection[Any]):
 class OwnConnection(BoundedConnection):
     """A connection of an `onloop.database.DatabaseThread`, whose queries are all short."""
 
-    seconds = OWN_QUERY_SECONDS
+    seconds = _OWN_QUERY_SECONDS
 
 
 def check_connection(connection: BoundedConnection) -> None:

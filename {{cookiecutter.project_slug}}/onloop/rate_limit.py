@@ -18,7 +18,7 @@ from onloop.rates import Rate
 from onloop.shared_rates import SharedLine, shared_or_here
 from onloop.views import View, error_response
 
-MOST_CLIENTS = 50_000
+_MOST_CLIENTS = 50_000
 
 
 def rate_limited[**P](setting: str) -> Callable[[View[P]], View[P]]:
@@ -109,7 +109,7 @@ async def _count_here(key: str, rate: Rate) -> int:
     full_after, wait = rate.book(full, now)
     _full[key] = full if wait else full_after
     oldest = next(iter(_full))
-    while len(_full) > MOST_CLIENTS or _full[oldest] <= now:
+    while len(_full) > _MOST_CLIENTS or _full[oldest] <= now:
         del _full[oldest]
         oldest = next(iter(_full))
     return wait

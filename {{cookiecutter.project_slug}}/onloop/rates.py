@@ -10,7 +10,7 @@ import re
 from time import monotonic_ns
 from typing import NamedTuple, Protocol, Self
 
-SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 
 class Rate(NamedTuple):
@@ -29,7 +29,7 @@ class Rate(NamedTuple):
         match = re.fullmatch(r"([1-9][0-9]{0,5})/(second|minute|hour)", text)
         if match is None:
             raise ValueError(f"{text!r} is not a rate such as 10/second, 100/minute or 1000/hour.")
-        return cls(int(match[1]), SECONDS[match[2]])
+        return cls(int(match[1]), _SECONDS[match[2]])
 
     @property
     def interval(self) -> int:

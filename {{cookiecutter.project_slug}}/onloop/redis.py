@@ -22,13 +22,13 @@ from onloop.views import View, error_response
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-TIMEOUT_SECONDS = 1.0
-MAX_CONNECTIONS = 50
-RETRY_AFTER_SECONDS = 5
+_TIMEOUT_SECONDS = 1.0
+_MAX_CONNECTIONS = 50
+_RETRY_AFTER_SECONDS = 5
 
 UNAVAILABLE = {
     "type": "unavailable",
-    "message": f"A dependency of this service is down. Try again in {RETRY_AFTER_SECONDS} s.",
+    "message": f"A dependency of this service is down. Try again in {_RETRY_AFTER_SECONDS} s.",
 }
 
 logger = logging.getLogger(__name__)
@@ -42,10 +42,10 @@ async def _open_client() -> AsyncIterator[Redis]:
 
     pool = BlockingConnectionPool.from_url(
         settings.REDIS_URL,
-        max_connections=MAX_CONNECTIONS,
-        timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        socket_timeout=TIMEOUT_SECONDS,
+        max_connections=_MAX_CONNECTIONS,
+        timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        socket_timeout=_TIMEOUT_SECONDS,
         # One immediate retry: an idle connection may be lost although Redis is up.
         retry=Retry(NoBackoff(), 1),
     )
@@ -103,7 +103,7 @@ def redis_required[**P](view: View[P]) -> View[P]:
             return await view(request, *args, **kwargs)
         except redis_errors() as error:
             log_outage(error)
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
             return error_response(503, UNAVAILABLE["type"], UNAVAILABLE["message"], headers)
 
     return wrapper

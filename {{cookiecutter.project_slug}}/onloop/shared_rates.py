@@ -9,7 +9,7 @@ from onloop.conf import settings
 from onloop.rates import Rate
 from onloop.redis import redis_client
 
-REDIS_PAUSE_SECONDS = 5.0
+_REDIS_PAUSE_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ async def shared_or_here[T](
 ) -> T:
     """Return the result of `shared()`, which uses Redis, or of `here()` without Redis.
 
-    After a failure Redis is left alone for `REDIS_PAUSE_SECONDS`, and the failure is logged.
+    After a failure Redis is left alone for `_REDIS_PAUSE_SECONDS`, and the failure is logged.
     """
     global _redis_down_until
     if settings.REDIS_URL and monotonic() >= _redis_down_until:
@@ -30,10 +30,10 @@ async def shared_or_here[T](
         try:
             return await shared()
         except RedisError as error:
-            _redis_down_until = monotonic() + REDIS_PAUSE_SECONDS
+            _redis_down_until = monotonic() + _REDIS_PAUSE_SECONDS
             logger.warning(
                 "Redis is unreachable: this process counts requests separately for %g s. %s",
-                REDIS_PAUSE_SECONDS,
+                _REDIS_PAUSE_SECONDS,
                 error,
             )
     return await here()

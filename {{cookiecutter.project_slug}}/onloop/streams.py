@@ -14,8 +14,8 @@ from onloop.running import running
 
 __all__ = ["Event", "EventStreamResponse"]
 
-HEARTBEAT_SECONDS = 15.0  # The standard suggests this, for proxies that drop idle connections.
-RETRY_MILLISECONDS = 2_000
+_HEARTBEAT_SECONDS = 15.0  # The standard suggests this, for proxies that drop idle connections.
+_RETRY_MILLISECONDS = 2_000
 
 
 class EventStreamResponse(StreamingHttpResponse):
@@ -29,7 +29,7 @@ class EventStreamResponse(StreamingHttpResponse):
     """
 
     def __init__(
-        self, events: AsyncGenerator[Event], *, heartbeat: float = HEARTBEAT_SECONDS
+        self, events: AsyncGenerator[Event], *, heartbeat: float = _HEARTBEAT_SECONDS
     ) -> None:
         self._chunks = _chunks(events, heartbeat)
         super().__init__(
@@ -71,7 +71,7 @@ async def _chunks(events: AsyncGenerator[Event], heartbeat: float) -> AsyncGener
                     return
                 yield encoded(event)
         except ServerStoppingError:
-            yield f"retry: {RETRY_MILLISECONDS}\n\n"
+            yield f"retry: {_RETRY_MILLISECONDS}\n\n"
 
 
 async def _next(events: AsyncGenerator[Event]) -> Event | None:

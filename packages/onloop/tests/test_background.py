@@ -92,7 +92,7 @@ async def test_more_than_the_limit_is_refused(settings: Settings) -> None:
 async def test_shutdown_refuses_more_and_cuts_off_what_does_not_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(background, "DRAIN_SECONDS", 0.01)
+    monkeypatch.setattr(background, "_DRAIN_SECONDS", 0.01)
     refusals: list[str] = []
 
     async def never_end() -> None:
@@ -147,7 +147,7 @@ async def test_process_leaks_no_connection_and_waits_for_work_when_it_stops(
 async def test_server_stops_in_time_all_the_same_and_says_what_is_lost(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(background, "DRAIN_SECONDS", 0.01)
+    monkeypatch.setattr(background, "_DRAIN_SECONDS", 0.01)
     settings.ROOT_URLCONF = URLS
     settings.BACKGROUND_LIMIT = 1
     with serve_app(application) as url:

@@ -2,7 +2,7 @@
 
 import gc
 
-from onloop.gc import NEW_OBJECTS, YOUNG_COLLECTIONS, tuned_gc
+from onloop.gc import _NEW_OBJECTS, _YOUNG_COLLECTIONS, tuned_gc
 
 
 async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
@@ -21,6 +21,6 @@ async def test_objects_of_the_start_are_frozen_until_the_end() -> None:
 async def test_collections_are_rare_until_the_end() -> None:
     usual = gc.get_threshold()
     async with tuned_gc():
-        assert gc.get_threshold() == (NEW_OBJECTS, YOUNG_COLLECTIONS, usual[2])
+        assert gc.get_threshold() == (_NEW_OBJECTS, _YOUNG_COLLECTIONS, usual[2])
 
     assert gc.get_threshold() == usual

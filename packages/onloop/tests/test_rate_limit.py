@@ -62,7 +62,7 @@ async def test_all_at_once_and_then_as_they_come_back(
 async def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     clients: dict[str, int] = {}
     monkeypatch.setattr(rate_limit, "_full", clients)
-    monkeypatch.setattr(rate_limit, "MOST_CLIENTS", 100)
+    monkeypatch.setattr(rate_limit, "_MOST_CLIENTS", 100)
     for number in range(1000):
         await count("name", str(number), Rate(1, 60))
     assert len(clients) == 100
@@ -144,7 +144,7 @@ async def test_counting_takes_no_thread(
 async def test_redis_counts_again_when_it_is_back(
     redis_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onloop.shared_rates.REDIS_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("onloop.shared_rates._REDIS_PAUSE_SECONDS", 0.0)
     rate = Rate(3, 3600)
     async with proxy_of(redis_url, 6379) as proxy:
         settings.REDIS_URL = proxy.url
@@ -164,7 +164,7 @@ async def test_redis_that_is_silent_holds_up_no_request(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("onloop.redis.TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("onloop.redis._TIMEOUT_SECONDS", 0.1)
     async with proxy_of(redis_url, 6379) as proxy:
         proxy.flowing.clear()
         settings.REDIS_URL = proxy.url

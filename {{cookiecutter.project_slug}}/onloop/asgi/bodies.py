@@ -7,15 +7,15 @@ from typing import Any
 from onloop.asgi.refusal import RequestRefusedError, serve_unless_refused
 from onloop.asgi.types import Application, Receive, Scope, Send
 
-BODY_SECONDS = 30.0
-MIN_BYTES_PER_SECOND = 32 * 1024
+_BODY_SECONDS = 30.0
+_MIN_BYTES_PER_SECOND = 32 * 1024
 
 
 class BodyLimits:
     """ASGI middleware that answers 413 to a body over `max_bytes`, and 408 to a slow one.
 
-    The server waits for a body for `BODY_SECONDS` in total, plus one second for each
-    `MIN_BYTES_PER_SECOND` bytes received. The application sees a refused client as disconnected.
+    The server waits for a body for `_BODY_SECONDS` in total, plus one second for each
+    `_MIN_BYTES_PER_SECOND` bytes received. The application sees a refused client as disconnected.
     """
 
     def __init__(self, app: Application, max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class BodyLimits:
             nonlocal size, waited, more
             if not more:
                 return await receive()
-            allowed = BODY_SECONDS + size / MIN_BYTES_PER_SECOND
+            allowed = _BODY_SECONDS + size / _MIN_BYTES_PER_SECOND
             began = loop.time()
             try:
                 async with asyncio.timeout(allowed - waited):

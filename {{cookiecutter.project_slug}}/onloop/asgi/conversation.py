@@ -22,10 +22,10 @@ from onloop.running import running
 from onloop.token_bucket import RefilledBucket
 
 MAX_MESSAGE_BYTES = 4_096
-MESSAGES_PER_SECOND = 5
+_MESSAGES_PER_SECOND = 5
 MESSAGES_AT_ONCE = 20
-IDLE_SECONDS = 300.0
-FAREWELL_SECONDS = 1.0
+_IDLE_SECONDS = 300.0
+_FAREWELL_SECONDS = 1.0
 
 # https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
 NORMAL, GOING_AWAY, UNSUPPORTED_DATA = 1000, 1001, 1003
@@ -57,11 +57,11 @@ class Conversation(ABC):
     """One WebSocket. A subclass implements `answer()`, and a route points to its `serve`.
 
     The client sends JSON objects of at most `MAX_MESSAGE_BYTES` each, at most
-    `MESSAGES_PER_SECOND` in the long run and `MESSAGES_AT_ONCE` in a burst. In addition to answers,
-    the server sends one stream of events at a time. The stream waits for a client that does not
-    read, and is closed with the connection. The connection is closed with an error and a close
-    code of RFC 6455 when the client exceeds these limits, when it sends nothing for `IDLE_SECONDS`
-    while there is no stream, or when the server stops.
+    `_MESSAGES_PER_SECOND` in the long run and `MESSAGES_AT_ONCE` in a burst. In addition to
+    answers, the server sends one stream of events at a time. The stream waits for a client that
+    does not read, and is closed with the connection. The connection is closed with an error and a
+    close code of RFC 6455 when the client exceeds these limits, when it sends nothing for
+    `_IDLE_SECONDS` while there is no stream, or when the server stops.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +69,7 @@ class Conversation(ABC):
         self.address: str = (scope.get("client") or ("", 0))[0]
         self._receive = receive
         self._send = send
-        self._allowance = RefilledBucket(MESSAGES_AT_ONCE, per_second=MESSAGES_PER_SECOND)
+        self._allowance = RefilledBucket(MESSAGES_AT_ONCE, per_second=_MESSAGES_PER_SECOND)
         self._stream: asyncio.Task[None] | None = None
 
     @classmethod
@@ -144,10 +144,10 @@ class Conversation(ABC):
         async with running(_awaited(self._receive)) as message:
             while not message.done():
                 streams = {self._stream} if self._stream else set()
-                idle = None if streams else IDLE_SECONDS
+                idle = None if streams else _IDLE_SECONDS
                 done = await waiting.first_of(message, *streams, timeout=idle)
                 if not done:
-                    sentence = f"There was no message for {IDLE_SECONDS:g} s."
+                    sentence = f"There was no message for {_IDLE_SECONDS:g} s."
                     raise _ClosingError(NORMAL, "idle", sentence)
                 if streams & done:
                     await self.end_stream()
@@ -160,7 +160,7 @@ class Conversation(ABC):
             _ClosingError: it is one message too many, too large, or binary.
         """
         if not self._allowance.take():
-            sentence = f"There were more than {MESSAGES_PER_SECOND} messages per second."
+            sentence = f"There were more than {_MESSAGES_PER_SECOND} messages per second."
             raise _ClosingError(POLICY_VIOLATION, "too_many_messages", sentence)
         text: str | None = message.get("text")
         content = text or message.get("bytes") or b""
@@ -199,9 +199,9 @@ class Conversation(ABC):
             raise _DisconnectedError from error
 
     async def _close(self, reason: _ClosingError) -> None:
-        """Send the reason and close, waiting at most `FAREWELL_SECONDS` for the client to read."""
+        """Send the reason and close, waiting at most `_FAREWELL_SECONDS` for the client to read."""
         with suppress(OSError):
-            async with asyncio.timeout(FAREWELL_SECONDS):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
                 text = json.dumps({"type": "error", "error": reason.error})
                 await self._send({"type": "websocket.send", "text": text})
                 await self._send({"type": "websocket.close", "code": reason.code})

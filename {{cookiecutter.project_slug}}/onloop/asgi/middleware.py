@@ -161,8 +161,8 @@ class EventLoopMessageMiddleware(EventLoopMiddleware, MessageMiddleware):
         return self.process_response(request, response)
 
 
-# The class that is put in front of each of Django's, and of ServeStatic's. Other middleware stays as
-# it is.
+# The class that is put in front of each of Django's, and of ServeStatic's. Other middleware stays
+# as it is.
 EVENT_LOOP_MIDDLEWARE: dict[str, type] = {
     "django.middleware.security.SecurityMiddleware": EventLoopMiddleware,
     "django.contrib.sessions.middleware.SessionMiddleware": EventLoopSessionMiddleware,

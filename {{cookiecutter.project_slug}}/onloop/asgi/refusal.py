@@ -8,14 +8,14 @@ from typing import Any
 
 from onloop.asgi.types import Application, Receive, Scope, Send
 
-LINGER_SECONDS = 2.0
+_LINGER_SECONDS = 2.0
 
 
 class RequestRefusedError(Exception):
     """A request that is not served, with the status and the error that the client gets.
 
     `rest` receives the rest of the request's body. With it the connection is closed, but only after
-    the body has ended, the client has disconnected, or `LINGER_SECONDS` have passed: a client that
+    the body has ended, the client has disconnected, or `_LINGER_SECONDS` have passed: a client that
     is still sending would get a connection reset instead of the answer.
     """
 
@@ -47,7 +47,7 @@ class RequestRefusedError(Exception):
         await send({"type": "http.response.body", "body": body, "more_body": bool(self.rest)})
         if self.rest:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LINGER_SECONDS):
+                async with asyncio.timeout(_LINGER_SECONDS):
                     while (await self.rest()).get("more_body"):
                         pass
             await send({"type": "http.response.body"})

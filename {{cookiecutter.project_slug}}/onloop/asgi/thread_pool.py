@@ -8,7 +8,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-MAX_THREADS = 1000
+_MAX_THREADS = 1000
 
 type Call = tuple[Future[Any], Callable[[], Any]]
 
@@ -17,11 +17,11 @@ class SyncThreads(Executor):
     """An executor in which at most `limit` threads run code at the same time.
 
     A thread that only waits for async code does not count, because that code may need other threads
-    to continue. There are at most `MAX_THREADS` in total. Further calls are queued.
+    to continue. There are at most `_MAX_THREADS` in total. Further calls are queued.
     """
 
     def __init__(self, limit: int) -> None:
-        self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="sync")
+        self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="sync")
         self._lock = Lock()
         self._line: deque[Call] = deque()
         self._free = limit

@@ -13,9 +13,9 @@ from onloop.redis import redis_client
 
 KEEP_SECONDS = 600  # After the last event of a topic.
 KEEP_EVENTS = 2_000  # Per topic.
-KEEP_TOPICS = 1_000  # Per process or per Redis.
-KEEP_CHARACTERS = 64 * 1024 * 1024  # Of data, per process; bytes per Redis.
-SLICE_EVENTS = 100  # Per command to Redis or reply.
+_KEEP_TOPICS = 1_000  # Per process or per Redis.
+_KEEP_CHARACTERS = 64 * 1024 * 1024  # Of data, per process; bytes per Redis.
+_SLICE_EVENTS = 100  # Per command to Redis or reply.
 
 type Position = tuple[int, int]
 """A position in a log, named by the `id` of the event at that position."""
@@ -88,8 +88,8 @@ class ProcessLog:
     def _forget(self) -> None:
         for topic, kept in list(self._topics.items()):
             if (
-                len(self._topics) <= KEEP_TOPICS
-                and self._characters <= KEEP_CHARACTERS
+                len(self._topics) <= _KEEP_TOPICS
+                and self._characters <= _KEEP_CHARACTERS
                 and monotonic() - kept.appended <= KEEP_SECONDS
             ):
                 break
@@ -101,7 +101,7 @@ class ProcessLog:
 # sizes and the total. One script changes the stream and both keys, so they stay consistent even if
 # a process dies. Both expire with the last stream. A Redis with `maxmemory` may evict one of them:
 # then the limits apply to events appended after that.
-APPEND = """
+_APPEND = """
 local stream, recent, sizes = KEYS[1], KEYS[2], KEYS[3]
 local keep_events, keep_topics = tonumber(ARGV[1]), tonumber(ARGV[2])
 local keep_bytes, keep_seconds = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -160,11 +160,11 @@ class RedisLog:
     async def append(self, topic: str, events: Sequence[Event]) -> None:
         """Append events; see `Log.append()`."""
         keys = (_key(topic), "logs:recent", "logs:sizes")
-        bounds = (KEEP_EVENTS, KEEP_TOPICS, KEEP_CHARACTERS, KEEP_SECONDS)
+        bounds = (KEEP_EVENTS, _KEEP_TOPICS, _KEEP_CHARACTERS, KEEP_SECONDS)
         async with redis_client() as client:
-            for some in batched(events, SLICE_EVENTS):
+            for some in batched(events, _SLICE_EVENTS):
                 fields = chain.from_iterable((event.name, event.data) for event in some)
-                await client.eval(APPEND, len(keys), *keys, *map(str, bounds), *fields)
+                await client.eval(_APPEND, len(keys), *keys, *map(str, bounds), *fields)
 
     async def read(self, topic: str, after: Position) -> list[Event]:
         """Return events; see `Log.read()`."""
@@ -172,9 +172,9 @@ class RedisLog:
         async with redis_client() as client:
             while True:
                 start = "({}-{}".format(*after)
-                found: Any = await client.xrange(_key(topic), min=start, count=SLICE_EVENTS)
+                found: Any = await client.xrange(_key(topic), min=start, count=_SLICE_EVENTS)
                 events += (_event(event_id, fields) for event_id, fields in found)
-                if len(found) < SLICE_EVENTS:
+                if len(found) < _SLICE_EVENTS:
                     return events
                 after = position_of(events[-1].id)
 

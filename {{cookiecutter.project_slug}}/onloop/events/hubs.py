@@ -29,8 +29,8 @@ from onloop.redis import log_outage, redis_errors
 
 logger = logging.getLogger(__name__)
 
-RECHECK_SECONDS = 5.0
-PATIENCE_SECONDS = 5.0
+_RECHECK_SECONDS = 5.0
+_PATIENCE_SECONDS = 5.0
 
 
 class Hub:
@@ -105,23 +105,23 @@ class Hub:
                 news = await self.layer.receive(self._channel)
             except Exception as error:
                 self._note_failure(error, "The channel layer failed; it is read again.")
-                await asyncio.sleep(RECHECK_SECONDS)
+                await asyncio.sleep(_RECHECK_SECONDS)
             else:
                 if tail := self._tails.get(news["topic"]):
                     tail.news.set()
 
     async def _read(self, topic: str, tail: "_Tail") -> None:
-        """Read the log at each wake-up, and every `RECHECK_SECONDS` without one."""
+        """Read the log at each wake-up, and every `_RECHECK_SECONDS` without one."""
         try:
             while True:
                 tail.news.clear()
                 try:
-                    async with asyncio.timeout(PATIENCE_SECONDS):
+                    async with asyncio.timeout(_PATIENCE_SECONDS):
                         await self._catch_up(topic, tail)
                 except Exception as error:
                     self._note_failure(error, f"The log of {topic} failed; it is read again.")
                 try:
-                    async with asyncio.timeout(RECHECK_SECONDS):
+                    async with asyncio.timeout(_RECHECK_SECONDS):
                         await tail.news.wait()
                 except TimeoutError:
                     tail.joined = False  # A Redis that has restarted has lost its groups.
@@ -137,7 +137,7 @@ class Hub:
 
     async def _discard(self, topic: str) -> None:
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
                 await self.layer.group_discard(_group(topic), self._channel)
         except Exception as error:
             self._note_failure(error, f"The group of {topic} could not be left; it expires.")
@@ -200,7 +200,7 @@ class Publisher:
             self._sending = asyncio.create_task(self._send())
 
     async def flush(self) -> None:
-        """Wait until every event is published or has failed: `PATIENCE_SECONDS` for each append."""
+        """Wait until every event is published or has failed, `_PATIENCE_SECONDS` for each."""
         if self._sending:
             await asyncio.wait([self._sending])
 
@@ -208,7 +208,7 @@ class Publisher:
         while self._waiting and not self._failed:
             events, self._waiting = self._waiting, []
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
                     await hub().publish(self._topic, *events)
             except Exception as error:
                 self._failed = True
@@ -233,7 +233,7 @@ _hubs = PerLoop(_new_hub)
 def _outage(error: Exception) -> str:
     """Return the cause if Redis is down or does not reply, or an empty text for a defect."""
     if isinstance(error, TimeoutError):
-        return f"no answer within {PATIENCE_SECONDS:g} s"
+        return f"no answer within {_PATIENCE_SECONDS:g} s"
     return str(error) if isinstance(error, redis_errors()) else ""
 
 

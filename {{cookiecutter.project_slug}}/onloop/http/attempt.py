@@ -18,8 +18,8 @@ from onloop.http._httpx import (
 from onloop.http.exceptions import BodyTooLarge
 from onloop.http.streaming import is_streamed
 
-GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-COMPRESSED = {"gzip", "x-gzip", "deflate"}
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_COMPRESSED = {"gzip", "x-gzip", "deflate"}
 
 
 type Measure = Callable[[float, BaseException | Response | None], None]
@@ -93,9 +93,9 @@ class AttemptTransport(AsyncBaseTransport):
 
     def _decompressed(self, body: bytes, coding: str) -> bytes:
         """Return the body without its coding; a small one may have a huge body in it."""
-        if coding not in COMPRESSED:
+        if coding not in _COMPRESSED:
             raise DecodingError("The server's answer has a coding that was not asked for.")
-        decoder = zlib.decompressobj(GZIP_OR_ZLIB)
+        decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
         try:
             whole = decoder.decompress(body, self._max_bytes + 1)
         except zlib.error as error:

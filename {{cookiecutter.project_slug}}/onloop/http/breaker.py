@@ -15,8 +15,8 @@ from typing import Self
 from onloop.http._httpx import AsyncBaseTransport, HTTPStatusError, Request, Response
 from onloop.http.exceptions import CircuitOpenError, blames_upstream
 
-WINDOW = 100
-FEWEST_CALLS = 20
+_WINDOW = 100
+_FEWEST_CALLS = 20
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +68,10 @@ class Circuit:
     """The circuit to one upstream.
 
     A closed circuit lets every call through. It opens when at least `breaker.percent` of the last
-    calls have failed: of the last `WINDOW` calls, or of all since it closed if there are fewer, but
-    at least `FEWEST_CALLS`. An open circuit refuses every call immediately. After `breaker.seconds`
-    it is half-open: one call goes through as a probe. Its success closes the circuit, its failure
-    opens it again. A call may take several attempts, and counts once, by its outcome::
+    calls have failed: of the last 100, or of all since it closed if there are fewer, but at least
+    20. An open circuit refuses every call immediately. After `breaker.seconds` it is half-open: one
+    call goes through as a probe. Its success closes the circuit, its failure opens it again. A call
+    may take several attempts, and counts once, by its outcome::
 
         with circuit.call():
             ...
@@ -83,7 +83,7 @@ class Circuit:
         self._breaker = breaker
         self._opened = 0.0
         self._period = Period(self._end)
-        self._failed: deque[bool] = deque(maxlen=WINDOW)
+        self._failed: deque[bool] = deque(maxlen=_WINDOW)
         self._failures = 0
 
     @property
@@ -125,13 +125,13 @@ class Circuit:
                 logger.info("The circuit to %s is closed again.", self.name)
                 self._enter(State.CLOSED)
             return
-        if len(self._failed) == WINDOW:
+        if len(self._failed) == _WINDOW:
             self._failures -= self._failed[0]
         self._failed.append(failed)
         self._failures += failed
         calls = len(self._failed)
         enough = 0 < self._breaker.percent * calls <= self._failures * 100
-        if failed and calls >= FEWEST_CALLS and enough:
+        if failed and calls >= _FEWEST_CALLS and enough:
             self._open(f"{self._failures} of the last {calls} calls failed")
 
     def _open(self, reason: str) -> None:

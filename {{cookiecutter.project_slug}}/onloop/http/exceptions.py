@@ -24,8 +24,8 @@ from onloop.http._httpx import (
 BAD_RESPONSE = "bad_response"
 PASSING_STATUSES = {429, 500, 502, 503, 504}
 
-CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
-QUERY = re.compile(r"\?[^\s'\"<>\])}]+")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
+_QUERY = re.compile(r"\?[^\s'\"<>\])}]+")
 
 
 class DNSError(ConnectError):
@@ -121,7 +121,7 @@ def describe(error: BaseException) -> str:
     first, *causes = _chain(error)
     behind = [f"{type(cause).__name__}: {cause}" for cause in causes]
     text = ", caused by ".join([str(first).rstrip("."), *behind])
-    return QUERY.sub("?***", CREDENTIALS.sub("***@", " ".join(text.split())))
+    return _QUERY.sub("?***", _CREDENTIALS.sub("***@", " ".join(text.split())))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

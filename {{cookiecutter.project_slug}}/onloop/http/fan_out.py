@@ -12,7 +12,7 @@ from onloop.http._httpx import HTTPError
 from onloop.http.deadline import deadline as set_deadline
 from onloop.http.exceptions import DeadlineExceeded, describe, error_type
 
-MOST_CAUSES = 5
+_MOST_CAUSES = 5
 
 logger = logging.getLogger(__name__)
 
@@ -120,5 +120,5 @@ async def _call_all[Item, Answer](
 def _log_failures(failures: Collection[HTTPError], calls: int) -> None:
     """Log the most frequent causes in one line, since a thousand calls may fail together."""
     causes = Counter(f"{error_type(error)}: {describe(error)}" for error in failures)
-    shown = "; ".join(f"{count} x {cause}" for cause, count in causes.most_common(MOST_CAUSES))
+    shown = "; ".join(f"{count} x {cause}" for cause, count in causes.most_common(_MOST_CAUSES))
     logger.warning("%d of %d calls failed. %s", len(failures), calls, shown)

@@ -15,11 +15,11 @@ from onloop.http.budget import Budget
 from onloop.http.exceptions import is_passing
 from onloop.http.repeating import may_repeat
 
-PERCENTILE = 95
-EXTRA_CALLS = 0.05
-BURST = 10
-WINDOW = 500
-RECOMPUTED_EVERY = 50
+_PERCENTILE = 95
+_EXTRA_CALLS = 0.05
+_BURST = 10
+_WINDOW = 500
+_RECOMPUTED_EVERY = 50
 
 
 class Hedge:
@@ -31,8 +31,8 @@ class Hedge:
 
     def __init__(self) -> None:
         self.delay: float | None = None  # Seconds; None until there are enough responses.
-        self.budget = Budget(EXTRA_CALLS, BURST, full=False)
-        self._durations: deque[float] = deque(maxlen=WINDOW)
+        self.budget = Budget(_EXTRA_CALLS, _BURST, full=False)
+        self._durations: deque[float] = deque(maxlen=_WINDOW)
         self._responses = 0
 
     async def call[T](self, call: Callable[[], Awaitable[T]]) -> T:
@@ -71,9 +71,9 @@ class Hedge:
     def _learn(self, duration: float) -> None:
         self._durations.append(duration)
         self._responses += 1
-        if self._responses % RECOMPUTED_EVERY == 0:
+        if self._responses % _RECOMPUTED_EVERY == 0:
             durations = sorted(self._durations)
-            self.delay = durations[ceil(len(durations) * PERCENTILE / 100) - 1]
+            self.delay = durations[ceil(len(durations) * _PERCENTILE / 100) - 1]
 
 
 async def _first_answer[T](copies: Sequence[asyncio.Future[T]]) -> asyncio.Future[T]:

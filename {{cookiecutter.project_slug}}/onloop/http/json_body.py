@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from onloop.http._httpx import DecodingError
 from onloop.json_text import check_json, check_json_in_turn
 
-LARGE_BODY = 64 * 1024
+_LARGE_BODY = 64 * 1024
 
 
 async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
@@ -17,7 +17,7 @@ async def fetch_json(get: Callable[[str], Awaitable[bytes]], url: str) -> bytes:
     """
     body = await get(url)
     try:
-        if len(body) < LARGE_BODY:
+        if len(body) < _LARGE_BODY:
             check_json(body)
         else:
             await check_json_in_turn(body)

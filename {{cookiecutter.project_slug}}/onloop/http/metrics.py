@@ -8,7 +8,7 @@ from onloop.http._httpx import HTTPError, Response
 from onloop.http.exceptions import BAD_RESPONSE, error_type
 from onloop.observe.metrics import SECONDS
 
-UPSTREAM_SECONDS = Histogram(
+_UPSTREAM_SECONDS = Histogram(
     "upstream_call_duration_seconds",
     "Duration of one attempt of a call, without the wait for a connection.",
     ("upstream", "outcome"),
@@ -38,4 +38,4 @@ class CallDurations:
         self._seconds(name).observe(seconds)
 
     def _histogram(self, outcome: str) -> Histogram:
-        return UPSTREAM_SECONDS.labels(self._upstream, outcome)
+        return _UPSTREAM_SECONDS.labels(self._upstream, outcome)

@@ -18,8 +18,8 @@ from onloop.shared_rates import SharedLine, shared_or_here
 
 __all__ = ["Rate", "RateTransport"]
 
-LONGEST_PAUSE = 300.0
-LONGEST_WAIT = 24 * 3600.0
+_LONGEST_PAUSE = 300.0
+_LONGEST_WAIT = 24 * 3600.0
 
 
 class RateTransport(AsyncBaseTransport):
@@ -86,7 +86,7 @@ class RateTransport(AsyncBaseTransport):
     async def _pause(self, response: Response) -> None:
         seconds = requested_pause(response.headers.get("Retry-After"))
         if seconds:
-            duration = _microseconds(min(seconds, LONGEST_PAUSE))
+            duration = _microseconds(min(seconds, _LONGEST_PAUSE))
             await shared_or_here(
                 partial(self._shared.pause, duration), partial(self._local.pause, duration)
             )
@@ -214,7 +214,7 @@ class _Queue:
 
 def _longest_wait(request: Request) -> float:
     pool = request.extensions.get("timeout", {}).get("pool")
-    bounds = (time_left(), pool, LONGEST_WAIT)
+    bounds = (time_left(), pool, _LONGEST_WAIT)
     return min(bound for bound in bounds if bound is not None)
 
 

@@ -2,7 +2,7 @@
 
 from onloop.http._httpx import ByteStream, Request
 
-IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}
+_IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}
 
 
 def may_repeat(request: Request) -> bool:
@@ -12,5 +12,5 @@ def may_repeat(request: Request) -> bool:
     copy. A body that is read while it is sent is gone after the first time.
     https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
     """
-    harmless = request.method in IDEMPOTENT or "Idempotency-Key" in request.headers
+    harmless = request.method in _IDEMPOTENT or "Idempotency-Key" in request.headers
     return harmless and isinstance(request.stream, ByteStream)

@@ -14,10 +14,10 @@ from onloop.http.repeating import may_repeat
 from onloop.http.retry_after import requested_pause
 from onloop.http.streaming import is_buffered
 
-FIRST_BACK_OFF = 0.1
-LONGEST_BACK_OFF = 5.0
-RETRIED_CALLS = 0.1
-BURST = 10
+_FIRST_BACK_OFF = 0.1
+_LONGEST_BACK_OFF = 5.0
+_RETRIED_CALLS = 0.1
+_BURST = 10
 
 
 class Retries:
@@ -25,7 +25,7 @@ class Retries:
 
     def __init__(self, limit: int, circuit: Circuit) -> None:
         self.limit = limit
-        self.budget = Budget(RETRIED_CALLS, BURST, full=True)
+        self.budget = Budget(_RETRIED_CALLS, _BURST, full=True)
         self._circuit = circuit
 
     async def call[T](self, call: Callable[[], Awaitable[T]]) -> T:
@@ -58,7 +58,7 @@ class Retries:
         """Wait before a retry, and return whether there is one."""
         if not is_passing(outcome) or self._circuit.is_open:
             return False
-        pause = uniform(0, min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**attempt))  # noqa: S311
+        pause = uniform(0, min(_LONGEST_BACK_OFF, _FIRST_BACK_OFF * 2**attempt))  # noqa: S311
         pause += _requested(outcome)
         left = time_left()
         if (left is not None and pause >= left) or not self.budget.withdraw():

@@ -11,7 +11,7 @@ from onloop.http.exceptions import error_type
 from onloop.observe.correlation import passing_on
 from onloop.observe.tracing import tracer_provider
 
-PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443}
 
 
 class SpanTransport(AsyncBaseTransport):
@@ -36,7 +36,7 @@ class SpanTransport(AsyncBaseTransport):
                 "http.request.method": request.method,
                 "peer.service": self._upstream,
                 "server.address": url.host,
-                "server.port": url.port or PORTS[url.scheme],
+                "server.port": url.port or _PORTS[url.scheme],
                 "url.full": str(url),
             },
             record_exception=False,  # Its text may hold the URL with its query.

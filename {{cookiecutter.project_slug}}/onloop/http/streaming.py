@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from onloop.http._httpx import AsyncByteStream, ByteStream, Request, Response, SyncByteStream
 
-EVENT_STREAM = "text/event-stream"
+_EVENT_STREAM = "text/event-stream"
 
 
 def is_streamed(request: Request, response: Response) -> bool:
@@ -15,7 +15,7 @@ def is_streamed(request: Request, response: Response) -> bool:
     https://html.spec.whatwg.org/multipage/server-sent-events.html
     """
     content_type = response.headers.get("Content-Type", "")
-    return bool(request.extensions.get("stream")) or content_type.startswith(EVENT_STREAM)
+    return bool(request.extensions.get("stream")) or content_type.startswith(_EVENT_STREAM)
 
 
 def is_buffered(response: Response) -> bool:

@@ -44,8 +44,8 @@ from onloop.http.rate import Rate
 from onloop.http.stack import Figures, Options, Stack
 from onloop.http.wires.wire import HEADERS
 
-NAME = re.compile("[a-z][a-z0-9_-]{0,62}")
-READABLE_CODINGS = {"identity", "gzip", "deflate", "gzip, deflate"}
+_NAME = re.compile("[a-z][a-z0-9_-]{0,62}")
+_READABLE_CODINGS = {"identity", "gzip", "deflate", "gzip, deflate"}
 
 
 class Upstream(AsyncClient):
@@ -96,7 +96,7 @@ class Upstream(AsyncClient):
         follow_redirects: bool = False,
         deadline_header: str | None = None,
     ) -> None:
-        if not NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             accepted = "lower-case letters, digits, - and _, the first of them a letter"
             raise ValueError(f"The name of an upstream is {name!r}, but it must be {accepted}.")
         if name in _upstreams:
@@ -241,7 +241,7 @@ class _Door(AsyncBaseTransport):
 
     async def handle_async_request(self, request: Request) -> Response:
         self._upstream.check(request)
-        if request.headers.get("Accept-Encoding", "identity") not in READABLE_CODINGS:
+        if request.headers.get("Accept-Encoding", "identity") not in _READABLE_CODINGS:
             request.headers["Accept-Encoding"] = "gzip, deflate"
         return await self._upstream.stack.transport.handle_async_request(request)
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HEADING = re.compile(r"# \d+\. (.+)")
-HEAD = """\
+_HEADING = re.compile(r"# \d+\. (.+)")
+_HEAD = """\
 # Settings
 
 Every setting is read from the environment or from the file `.env`; the environment takes
@@ -14,8 +14,8 @@ precedence. A bad value stops the startup with a one-sentence error that names i
 Python, as in `config/settings.py`. `python manage.py document_settings` generates this page from
 that file.
 """
-TABLE = "| variable | default | accepted | meaning |\n| --- | --- | --- | --- |"
-ACCEPTED = {
+_TABLE = "| variable | default | accepted | meaning |\n| --- | --- | --- | --- |"
+_ACCEPTED = {
     "flag": "`true` or `false`",
     "rate": "`10/second`, `100/minute`, `1000/hour`",
     "names": "names, separated by commas",
@@ -40,14 +40,14 @@ def settings_page(source: str) -> str:
     """Return the page for the text of a settings module."""
     lines = source.splitlines()
     settings = sorted(read_settings(source), key=lambda setting: setting.line)
-    headings = [number for number, line in enumerate(lines, 1) if HEADING.fullmatch(line)]
-    page = [HEAD]
+    headings = [number for number, line in enumerate(lines, 1) if _HEADING.fullmatch(line)]
+    page = [_HEAD]
     for number, end in zip(headings, [*headings[1:], len(lines) + 1], strict=True):
         rows = [setting for setting in settings if number < setting.line < end]
         if rows:
             page.append(f"## {lines[number - 1].split('. ', 1)[1]}\n")
             page += [f"{text}\n" for text in [comment(lines, number + 1, step=1)] if text]
-            page.append("\n".join([TABLE, *map(row, rows), ""]))
+            page.append("\n".join([_TABLE, *map(row, rows), ""]))
     return "\n".join(page)
 
 
@@ -95,7 +95,7 @@ def accepted(kind: str, named: dict[str | None, ast.expr]) -> str:
         return f"`{ast.unparse(named['least'])}` to `{ast.unparse(named['most'])}`"
     if kind == "choice":
         return ", ".join(f"`{word}`" for word in ast.literal_eval(named["accepted"]))
-    return ACCEPTED.get(kind, "URL")
+    return _ACCEPTED.get(kind, "URL")
 
 
 def comment(lines: list[str], number: int, *, step: int = -1) -> str:

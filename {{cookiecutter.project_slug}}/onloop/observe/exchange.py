@@ -6,9 +6,9 @@ from typing import Any
 
 from onloop.asgi.types import Application, Receive, Scope, Send
 
-UNMATCHED = "unmatched"
-CLIENT_GONE = 499  # As in nginx's logs: the client disconnected before there was a response.
-SWITCHING_PROTOCOLS = 101
+_UNMATCHED = "unmatched"
+_CLIENT_GONE = 499  # As in nginx's logs: the client disconnected before there was a response.
+_SWITCHING_PROTOCOLS = 101
 
 type Observer = Callable[[Exchange], None]
 
@@ -24,7 +24,7 @@ class Exchange:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.method = scope.get("method", "WEBSOCKET")
-        self.route = UNMATCHED
+        self.route = _UNMATCHED
         self.status = 0
         self.complete = False
         self.seconds = 0.0
@@ -43,7 +43,7 @@ class Exchange:
             case "http.response.body" | "websocket.http.response.body":
                 self.complete = not message.get("more_body", False) or self._is_all_sent(message)
             case "websocket.accept":
-                self.status = SWITCHING_PROTOCOLS
+                self.status = _SWITCHING_PROTOCOLS
                 self.complete = True
             case "websocket.close" if not self.status:
                 self.status = 403
@@ -58,7 +58,7 @@ class Exchange:
     def end(self, *, failed: bool) -> None:
         """Record that the application has returned, or `failed` with an exception."""
         self.seconds = perf_counter() - self._start
-        self.status = self.status or (500 if failed else CLIENT_GONE)
+        self.status = self.status or (500 if failed else _CLIENT_GONE)
         self.complete |= failed
 
 

@@ -35,7 +35,7 @@ def formatter(renderer: str) -> "Formatter":
     return Formatter(
         structlog.contextvars.merge_contextvars,
         structlog.processors.TimeStamper(fmt="iso"),
-        *RENDERERS[renderer](),
+        *_RENDERERS[renderer](),
     )
 
 
@@ -95,4 +95,4 @@ def _console() -> list[Processor]:
     ]
 
 
-RENDERERS = {"console": _console, "json": _json}
+_RENDERERS = {"console": _console, "json": _json}

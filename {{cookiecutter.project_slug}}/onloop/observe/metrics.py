@@ -15,23 +15,23 @@ from prometheus_client import Gauge, Histogram, disable_created_metrics
 from onloop.asgi.types import Application, Receive, Scope, Send
 from onloop.observe.exchange import Exchange
 
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"}
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-LAG_SAMPLED_EVERY = 0.5
+_LAG_SAMPLED_EVERY = 0.5
 
 # These would add a line to each histogram that nothing reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]
-IN_FLIGHT = Gauge(
+_IN_FLIGHT = Gauge(
     "http_requests_in_flight",
     "Requests whose response has not ended, including streams and WebSockets.",
 )
-REQUEST_SECONDS = Histogram(
+_REQUEST_SECONDS = Histogram(
     "http_request_duration_seconds",
     "Time from a request to the end of its response.",
     ("method", "route", "status"),
     buckets=SECONDS,
 )
-LAG = Histogram(
+_LAG = Histogram(
     "event_loop_lag_seconds",
     "Event-loop lag: how late a timer of the event loop fired.",
     buckets=SECONDS,
@@ -46,20 +46,20 @@ class InFlight:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, and count it meanwhile."""
-        with IN_FLIGHT.track_inprogress():
+        with _IN_FLIGHT.track_inprogress():
             await self.app(scope, receive, send)
 
 
 def measure_request(exchange: Exchange) -> None:
     """Add an exchange that has ended to the histogram of its route."""
-    method = exchange.method if exchange.method in METHODS else "OTHER"
+    method = exchange.method if exchange.method in _METHODS else "OTHER"
     _request_seconds(method, exchange.route, exchange.status).observe(exchange.seconds)
 
 
 # labels() takes longer than observe(), so its result is cached.
 @cache
 def _request_seconds(method: str, route: str, status: int) -> Histogram:
-    return REQUEST_SECONDS.labels(method, route, status)
+    return _REQUEST_SECONDS.labels(method, route, status)
 
 
 @asynccontextmanager
@@ -75,6 +75,6 @@ async def event_loop_lag_measured() -> AsyncIterator[None]:
 
 async def _measure_lag() -> None:
     while True:
-        due = perf_counter() + LAG_SAMPLED_EVERY
-        await asyncio.sleep(LAG_SAMPLED_EVERY)
-        LAG.observe(max(0.0, perf_counter() - due))
+        due = perf_counter() + _LAG_SAMPLED_EVERY
+        await asyncio.sleep(_LAG_SAMPLED_EVERY)
+        _LAG.observe(max(0.0, perf_counter() - due))

@@ -7,17 +7,17 @@ from typing import cast
 
 from uvicorn import Config
 
-CHECK_SECONDS = 15.0
-MIN_BYTES = 16 * 1024
-KERNEL_BYTES = 64 * 1024
+_CHECK_SECONDS = 15.0
+_MIN_BYTES = 16 * 1024
+_KERNEL_BYTES = 64 * 1024
 
 
 class CheckedProtocol(asyncio.Protocol):
     """A mixin to put in front of one of uvicorn's protocols.
 
     A peer that does not read is disconnected: while there is data to send, it must accept
-    `MIN_BYTES`, or all of the data, per `CHECK_SECONDS`. A timer for each connection checks this,
-    at no cost per request. The peer therefore has between one and two times `CHECK_SECONDS`.
+    `_MIN_BYTES`, or all of the data, per `_CHECK_SECONDS`. A timer for each connection checks this,
+    at no cost per request. The peer therefore has between one and two times `_CHECK_SECONDS`.
     """
 
     config: Config
@@ -30,7 +30,7 @@ class CheckedProtocol(asyncio.Protocol):
         """Start the regular checks."""
         super().connection_made(transport)
         show_what_is_read(cast(asyncio.Transport, transport))
-        self._timer = self.loop.call_later(CHECK_SECONDS, self._check_again)
+        self._timer = self.loop.call_later(_CHECK_SECONDS, self._check_again)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the regular checks."""
@@ -38,13 +38,13 @@ class CheckedProtocol(asyncio.Protocol):
         super().connection_lost(exc)
 
     def _check_again(self) -> None:
-        self._timer = self.loop.call_later(CHECK_SECONDS, self._check_again)
+        self._timer = self.loop.call_later(_CHECK_SECONDS, self._check_again)
         self.check()
 
     def check(self) -> None:
         """Disconnect a peer that does not read."""
         unsent = self.transport.get_write_buffer_size()
-        if self._unsent is not None and self._unsent - unsent < MIN_BYTES:
+        if self._unsent is not None and self._unsent - unsent < _MIN_BYTES:
             reset(self.transport)
             return
         if unsent and self._unsent is None:
@@ -90,4 +90,4 @@ def show_what_is_read(transport: asyncio.Transport) -> None:
     """
     peer = transport.get_extra_info("socket")
     if peer.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BYTES)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_BYTES)

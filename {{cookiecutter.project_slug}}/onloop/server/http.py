@@ -15,17 +15,17 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from onloop.server.connection import CheckedProtocol
 
-MAX_HEAD_BYTES = 64 * 1024
-MAX_PIPELINED = 100
+_MAX_HEAD_BYTES = 64 * 1024
+_MAX_PIPELINED = 100
 
 
 class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
     """One connection.
 
-    A request line and headers of more than `MAX_HEAD_BYTES` are answered with 431. Chunk extensions
-    or trailers of more than that close the connection. A client that does not send the rest of its
-    headers is disconnected after one to two times `CHECK_SECONDS`, and so is one that does not send
-    the rest of a body after the response. uvicorn's `--timeout-keep-alive` covers clients that are
+    A request line and headers of more than `_MAX_HEAD_BYTES` are answered with 431. Chunk
+    extensions or trailers of more than that close the connection. A client that does not send the
+    rest of its headers is disconnected after 15 to 30 seconds, and so is one that does not send the
+    rest of a body after the response. uvicorn's `--timeout-keep-alive` covers clients that are
     silent between two requests, and `onloop.asgi.bodies` covers bodies that the application awaits.
     """
 
@@ -47,11 +47,11 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
         if self.cycle is not None and self.cycle.scope is self.scope:  # The head is complete.
             if not self.cycle.more_body:
                 self._read = 0
-            elif self._read > MAX_HEAD_BYTES + len(data):
+            elif self._read > _MAX_HEAD_BYTES + len(data):
                 self.transport.close()
         elif self.scope is not scope:
             self._read = self._first_read = len(data)
-        elif self._read - self._first_read > MAX_HEAD_BYTES:
+        elif self._read - self._first_read > _MAX_HEAD_BYTES:
             self._refuse_head()
 
     def on_body(self, body: bytes) -> None:
@@ -66,13 +66,13 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
             ValueError: the head is too large, or too many requests are pipelined; this stops the
                 parser.
         """
-        if self._read > MAX_HEAD_BYTES:
+        if self._read > _MAX_HEAD_BYTES:
             fields = sum(len(name) + len(value) + 4 for name, value in self.headers)
-            self._too_much = len(self.url) + fields > MAX_HEAD_BYTES
+            self._too_much = len(self.url) + fields > _MAX_HEAD_BYTES
             if self._too_much:
                 raise ValueError
         if not self._is_idle():
-            if len(self.pipeline) == MAX_PIPELINED:
+            if len(self.pipeline) == _MAX_PIPELINED:
                 raise ValueError
             waiting = (cycle for cycle in self._earlier if not cycle.response_complete)
             self._earlier = (*waiting, self.cycle)
@@ -86,7 +86,7 @@ class HTTPProtocol(CheckedProtocol, HttpToolsProtocol):
             self._refuse(400, "bad_request", msg)
 
     def _refuse_head(self) -> None:
-        sentence = f"The request line and the headers are longer than {MAX_HEAD_BYTES} bytes."
+        sentence = f"The request line and the headers are longer than {_MAX_HEAD_BYTES} bytes."
         self._refuse(431, "headers_too_large", sentence)
 
     def _refuse(self, status: int, error_type: str, sentence: str) -> None:

@@ -14,27 +14,27 @@ from websockets.http11 import Request
 
 from onloop.server.connection import CheckedProtocol
 
-FRAMES_PER_SECOND = 1000
-BURST_SECONDS = 1.0
+_FRAMES_PER_SECOND = 1000
+_BURST_SECONDS = 1.0
 PART_BYTES = 4096  # At most 682 frames, which take some milliseconds.
-CLOSE_SECONDS = 2.0
+_CLOSE_SECONDS = 2.0
 
 
 class WebSocketProtocol(CheckedProtocol, WebSocketsSansIOProtocol):
     """One connection.
 
     Received data is parsed in parts of `PART_BYTES`. The next part is parsed when the application
-    has received the messages of the last one, and no faster than `FRAMES_PER_SECOND` in the long
+    has received the messages of the last one, and no faster than `_FRAMES_PER_SECOND` in the long
     run, including pings and empty frames. Until then nothing more is read. A client has
-    `CLOSE_SECONDS` to answer a close frame.
+    `_CLOSE_SECONDS` to answer a close frame.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.close_timeout = CLOSE_SECONDS
+        self.close_timeout = _CLOSE_SECONDS
         self._unparsed = bytearray()
         self._throttle: asyncio.TimerHandle | None = None
-        # The time at which a client that sends FRAMES_PER_SECOND would have sent this many.
+        # The time at which a client that sends _FRAMES_PER_SECOND would have sent this many.
         self._free_at = 0.0
 
     def data_received(self, data: bytes) -> None:
@@ -48,14 +48,14 @@ class WebSocketProtocol(CheckedProtocol, WebSocketsSansIOProtocol):
         self._stop_throttle()
         while self._unparsed and self._is_wanted():
             now = self.loop.time()
-            early = self._free_at - BURST_SECONDS - now
+            early = self._free_at - _BURST_SECONDS - now
             if early > 0:
                 self._throttle = self.loop.call_later(early, self._parse)
                 break
             part = bytes(self._unparsed[:PART_BYTES])
             del self._unparsed[:PART_BYTES]
             self.conn.receive_data(part)
-            self._free_at = max(self._free_at, now) + len(self.conn.events) / FRAMES_PER_SECOND
+            self._free_at = max(self._free_at, now) + len(self.conn.events) / _FRAMES_PER_SECOND
             if self.conn.parser_exc is None:
                 self.handle_events()
             else:

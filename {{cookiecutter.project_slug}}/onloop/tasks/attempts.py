@@ -25,8 +25,8 @@ from onloop.tasks.models import Lease
 type Job = DBTaskResult[Any, Any]
 type Outcome = Mapping[str, Any]
 
-LONGEST_BACK_OFF = 3600.0
-MAX_ERROR_CHARACTERS = 16 * 1024
+_LONGEST_BACK_OFF = 3600.0
+_MAX_ERROR_CHARACTERS = 16 * 1024
 
 
 class ResultTooLargeError(ValueError):
@@ -97,7 +97,7 @@ def failure(job: Job, error: BaseException) -> Outcome:
     attempts = len(job.worker_ids)
     if attempts >= settings.JOBS_ATTEMPTS or isinstance(error, ResultTooLargeError):
         return outcome | {"status": TaskResultStatus.FAILED, "finished_at": timezone.now()}
-    pause = min(settings.JOBS_RETRY_SECONDS * 2 ** (attempts - 1), LONGEST_BACK_OFF)
+    pause = min(settings.JOBS_RETRY_SECONDS * 2 ** (attempts - 1), _LONGEST_BACK_OFF)
     run_after = timezone.now() + timedelta(seconds=pause * uniform(1, 1.5))  # noqa: S311
     return outcome | {"status": TaskResultStatus.READY, "run_after": run_after}
 
@@ -121,7 +121,7 @@ def _check_size(result: object) -> None:
 
 def _text(text: str) -> str:
     """Return the text in a form that every database accepts: shortened, no NUL, no surrogates."""
-    if len(text) > MAX_ERROR_CHARACTERS:
-        half = MAX_ERROR_CHARACTERS // 2
+    if len(text) > _MAX_ERROR_CHARACTERS:
+        half = _MAX_ERROR_CHARACTERS // 2
         text = f"{text[:half]} [...] {text[-half:]}"
     return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()

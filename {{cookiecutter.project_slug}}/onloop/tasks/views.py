@@ -23,8 +23,8 @@ from onloop.views import View, error_response
 
 __all__ = ["enqueued", "job", "job_events", "job_json", "queue_limited"]
 
-DONE = "done"
-RETRY_AFTER_SECONDS = 10
+_DONE = "done"
+_RETRY_AFTER_SECONDS = 10
 
 
 @require_safe
@@ -45,7 +45,7 @@ async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
     A browser that reconnects after the end gets status 204 and stops. If the backend is unreachable
     for half a minute, an event `unavailable` ends the stream, and the browser reconnects.
     """
-    if request.headers.get("Last-Event-ID") == DONE:
+    if request.headers.get("Last-Event-ID") == _DONE:
         return HttpResponse(status=204)
     try:
         result = await default_task_backend.aget_result(job_id)
@@ -63,7 +63,7 @@ def queue_limited[**P](view: View[P]) -> View[P]:
     ) -> HttpResponseBase:
         if await sync_to_async(queue.is_full)(settings.JOBS_MAX_QUEUED):
             message = f"{settings.JOBS_MAX_QUEUED} jobs are waiting already. Try again later."
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
             return error_response(503, "queue_full", message, headers)
         return await view(request, *args, **kwargs)
 
@@ -101,7 +101,7 @@ async def _events(job: Result) -> AsyncGenerator[Event]:
         try:
             async for result in changes:
                 state = f"{result.attempts}-{result.status.lower()}"
-                event_id = DONE if result.is_finished else state
+                event_id = _DONE if result.is_finished else state
                 yield Event("job", json.dumps(job_json(result)), event_id)
         except JobsUnavailableError as error:
             details = {"error": {"type": "unavailable", "message": str(error)}}

@@ -20,14 +20,14 @@ from onloop.tasks.queue import State, states
 
 type Result = TaskResult[..., Any]
 
-PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 30.0
 
 logger = logging.getLogger(__name__)
 database = DatabaseThread("jobs-watch")
 
 
 class JobsUnavailableError(Exception):
-    """The backend has not answered for `PATIENCE_SECONDS`."""
+    """The backend has not answered for `_PATIENCE_SECONDS`."""
 
 
 async def follow(job: Result) -> AsyncGenerator[Result]:
@@ -79,7 +79,7 @@ class Watch:
                 seen = await database.run(states, job_ids)
             except Exception:
                 logger.warning("The states of jobs cannot be read", exc_info=True)
-                if loop.time() - answered >= PATIENCE_SECONDS:
+                if loop.time() - answered >= _PATIENCE_SECONDS:
                     self._give_up(job_ids)
                 continue
             answered = loop.time()

@@ -33,7 +33,7 @@ from onloop.tasks.attempts import (
 )
 from onloop.tasks.leases import close_lease, end_lost_attempts, open_lease, renew_lease
 
-REFUSALS = 3
+_REFUSALS = 3
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class Worker:
                 with suppress(DatabaseError):  # The database is down, or accepts no writes.
                     renewed = await database.run(renew_lease, self._id)
                 refusals += bool(renewed)
-                if renewed is False or (refusals == REFUSALS and "return_value" in outcome):
+                if renewed is False or (refusals == _REFUSALS and "return_value" in outcome):
                     raise
             await asyncio.sleep(settings.JOBS_POLL_SECONDS)
 

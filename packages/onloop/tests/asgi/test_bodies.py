@@ -106,7 +106,7 @@ def test_body_that_grows_too_long_is_refused(client: httpx.Client, service: Serv
 def test_client_that_does_not_end_is_not_waited_for(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusal, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(refusal, "_LINGER_SECONDS", 0.1)
     answer = talk(client, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 413 ")
 
@@ -114,8 +114,8 @@ def test_client_that_does_not_end_is_not_waited_for(
 def test_slow_body_is_refused(
     client: httpx.Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
-    monkeypatch.setattr(refusal, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(bodies, "_BODY_SECONDS", 0.2)
+    monkeypatch.setattr(refusal, "_LINGER_SECONDS", 0.1)
     answer = talk(client, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert answer.endswith(b'"timeout", "message": "The body did not arrive within 0 s."}}')

@@ -129,7 +129,7 @@ async def test_message_out_of_bounds_closes(
 
 
 async def test_too_many_messages_close(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "MESSAGES_PER_SECOND", 0)
+    monkeypatch.setattr(conversation, "_MESSAGES_PER_SECOND", 0)
     async with connect(url, proxy=None) as socket:
         for _ in range(conversation.MESSAGES_AT_ONCE):
             assert (await ask(socket, echo=""))["type"] == "echo"
@@ -151,7 +151,7 @@ async def test_idle_connection_is_closed_but_not_while_it_streams(
     monkeypatch.setitem(sources, "two", two)
     async with connect(url, proxy=None) as socket:
         assert (await ask(socket, stream="two"))["type"] == "first"
-        monkeypatch.setattr(conversation, "IDLE_SECONDS", 0.01)
+        monkeypatch.setattr(conversation, "_IDLE_SECONDS", 0.01)
         assert (await ask(socket, echo="busy"))["streaming"] is True
         go_on.set()
         assert await receive(socket) == {"type": "last", "source": "two"}
@@ -252,7 +252,7 @@ async def test_client_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch, 
 async def test_nothing_is_received_after_a_close(
     monkeypatch: pytest.MonkeyPatch, text: str, received: int, code: int
 ) -> None:
-    monkeypatch.setattr(conversation, "MESSAGES_PER_SECOND", 0)
+    monkeypatch.setattr(conversation, "_MESSAGES_PER_SECOND", 0)
     client = Client(*[text] * 100)
     await client.talk()
     assert client.received == received

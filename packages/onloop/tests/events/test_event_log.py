@@ -73,7 +73,7 @@ async def test_oldest_events_of_a_topic_are_forgotten(
 async def test_redis_is_read_in_slices(
     redis_log: RedisLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "SLICE_EVENTS", 3)
+    monkeypatch.setattr(log, "_SLICE_EVENTS", 3)
     numbers = [str(number) for number in range(9)]
     await redis_log.append("a", [Event("n", number) for number in numbers])
     assert [event.data for event in await redis_log.read("a", START)] == numbers
@@ -87,14 +87,14 @@ async def test_positions_go_on_after_the_oldest_events(monkeypatch: pytest.Monke
 
 
 async def test_oldest_topics_are_forgotten(any_log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "KEEP_TOPICS", 2)
+    monkeypatch.setattr(log, "_KEEP_TOPICS", 2)
     for topic in ("a", "b", "a", "c"):
         await any_log.append(topic, [Event("n", "")])
     assert [await any_log.has(topic) for topic in "abc"] == [True, False, True]
 
 
 async def test_characters_are_bounded(any_log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "KEEP_CHARACTERS", 100)
+    monkeypatch.setattr(log, "_KEEP_CHARACTERS", 100)
     monkeypatch.setattr(log, "KEEP_EVENTS", 4)
     await any_log.append("a", [Event("n", "x" * 60)])
     await any_log.append("b", [Event("n", "x" * 40)])
@@ -142,7 +142,7 @@ async def test_redis_log_goes_on_after_an_eviction(
     redis_log: RedisLog, redis: Any, lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where Redis has no room left, it deletes whichever key its policy names."""
-    monkeypatch.setattr(log, "KEEP_CHARACTERS", 100)
+    monkeypatch.setattr(log, "_KEEP_CHARACTERS", 100)
     async with redis:
         await redis_log.append("a", [Event("n", "x" * 90)])
         await redis.delete(lost)

@@ -63,7 +63,7 @@ def memory_hub(log: CountingLog, layer: InMemoryChannelLayer) -> Hub:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "RECHECK_SECONDS", 0.01)
+    monkeypatch.setattr(hub_module, "_RECHECK_SECONDS", 0.01)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -304,7 +304,7 @@ async def test_append_that_hangs_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(hub_module, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(hub_module, "_PATIENCE_SECONDS", 0.01)
     log.open.clear()
     publisher = Publisher("t")
     publisher.publish(Event("n", "1"))

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from onloop.http import fetch_json
-from onloop.http.json_body import LARGE_BODY
+from onloop.http.json_body import _LARGE_BODY
 from onloop.testing import Call, serve_upstream
 from tests.http.calls import declare
 
@@ -76,7 +76,7 @@ async def test_large_bodies_are_checked_in_turns(monkeypatch: pytest.MonkeyPatch
         checked_in.append(turns)
 
     async def get(url: str) -> bytes:
-        return b" " * LARGE_BODY
+        return b" " * _LARGE_BODY
 
     monkeypatch.setattr("onloop.json_text._decode", decode)
     counting = asyncio.create_task(count_turns())

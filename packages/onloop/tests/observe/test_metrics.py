@@ -167,7 +167,7 @@ async def test_what_the_cache_had_is_told() -> None:
 
 
 async def test_event_loop_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "LAG_SAMPLED_EVERY", 0.001)
+    monkeypatch.setattr(metrics, "_LAG_SAMPLED_EVERY", 0.001)
     before = value("event_loop_lag_seconds_count")
     async with event_loop_lag_measured(), asyncio.timeout(30):
         while value("event_loop_lag_seconds_count") < before + 2:  # noqa: ASYNC110

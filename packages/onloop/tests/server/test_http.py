@@ -69,7 +69,7 @@ def service() -> Service:
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "_CHECK_SECONDS", 0.1)
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def test_client_that_reads_slowly_gets_everything(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the kernel would take at once lasts the client longer than two checks."""
-    monkeypatch.setattr(connection, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "_CHECK_SECONDS", 0.2)
     with serving(service) as url, connect(url, receive_buffer=65_536) as client:
         client.sendall(b"GET /large HTTP/1.0\r\n\r\n")
         received = 0

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from onloop.asgi.types import Receive, Scope, Send
-from onloop.server.open_files import OPEN_FILES, raise_open_files_limit
+from onloop.server.open_files import _OPEN_FILES, raise_open_files_limit
 from onloop.testing import fetch, serve_process
 
 type Limits = tuple[int, int]
@@ -53,7 +53,7 @@ def test_server_raises_the_limit_that_it_inherits(limit: Callable[[int], None]) 
     with serve_process("--lifespan", "off", app=f"{__name__}:report") as (_, url):
         raised = int(fetch(url).text)
 
-    assert raised == (OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard))
+    assert raised == (_OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard))
 
 
 @pytest.mark.django_db
@@ -73,8 +73,8 @@ def test_runserver_raises_it_too(
 @pytest.mark.parametrize(
     ("soft", "hard", "changes"),
     [
-        (1024, 524_288, [(OPEN_FILES, 524_288)]),
-        (1024, resource.RLIM_INFINITY, [(OPEN_FILES, resource.RLIM_INFINITY)]),
+        (1024, 524_288, [(_OPEN_FILES, 524_288)]),
+        (1024, resource.RLIM_INFINITY, [(_OPEN_FILES, resource.RLIM_INFINITY)]),
         (1024, 4096, [(4096, 4096)]),
         (4096, 4096, []),
         (100_000, 524_288, []),

@@ -95,8 +95,8 @@ def raw(url: str, path: bytes, receive_buffer: int = 65_536) -> Iterator[socket.
 @pytest.fixture
 def _few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred frames may come, and no more during a test."""
-    monkeypatch.setattr(websocket, "FRAMES_PER_SECOND", 0.001)
-    monkeypatch.setattr(websocket, "BURST_SECONDS", 100_000.0)
+    monkeypatch.setattr(websocket, "_FRAMES_PER_SECOND", 0.001)
+    monkeypatch.setattr(websocket, "_BURST_SECONDS", 100_000.0)
 
 
 def send_all(client: ClientConnection, texts: list[str]) -> None:
@@ -133,7 +133,7 @@ def test_flood_of_pings_is_held_back(service: Service) -> None:
 
 def test_messages_held_back_come_later(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some at a time: no more is read than the application takes."""
-    monkeypatch.setattr(websocket, "FRAMES_PER_SECOND", 20_000)
+    monkeypatch.setattr(websocket, "_FRAMES_PER_SECOND", 20_000)
     with serving(service) as url, connect(f"{url.replace('http', 'ws')}/waiting") as client:
         texts = [str(number) for number in range(30_000)]
         sending = threading.Thread(target=send_all, args=(client, texts))
@@ -151,8 +151,8 @@ def test_messages_held_back_come_later(service: Service, monkeypatch: pytest.Mon
 def test_pings_held_back_are_answered_later(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "FRAMES_PER_SECOND", 2_000)
-    monkeypatch.setattr(websocket, "BURST_SECONDS", 0.05)
+    monkeypatch.setattr(websocket, "_FRAMES_PER_SECOND", 2_000)
+    monkeypatch.setattr(websocket, "_BURST_SECONDS", 0.05)
     with serving(service) as url, raw(url, b"/") as client:
         client.sendall(PING * 2_000)
         received = b""
@@ -195,7 +195,7 @@ def test_too_large_message_is_refused_over_tls(
 def test_client_that_goes_on_after_the_close_frame_is_given_up(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(websocket, "_CLOSE_SECONDS", 0.2)
     with serving(service) as url, raw(url, b"/close") as client:
         received = b""
         with suppress(ConnectionError):
@@ -210,7 +210,7 @@ def test_client_that_goes_on_after_the_close_frame_is_given_up(
 def test_client_that_does_not_read_is_given_up(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "_CHECK_SECONDS", 0.1)
     with serving(service) as url, raw(url, b"/large", 4096):
         assert service.left.wait(30)
 

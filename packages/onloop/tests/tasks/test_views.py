@@ -240,7 +240,7 @@ async def test_streams_survive_the_database(url: str, caplog: pytest.LogCaptureF
 async def test_streams_end_when_jobs_cannot_be_read(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "_PATIENCE_SECONDS", 0.05)
     job = await tasks.double.aenqueue(1)
 
     async with following(f"{url}/jobs/{job.id}/events/") as stream:

@@ -29,9 +29,9 @@ def url(
     own_redis: RedisServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
     """The URL of the project, which uses its own Redis."""
-    monkeypatch.setattr(hubs, "RECHECK_SECONDS", 0.1)
-    monkeypatch.setattr(hubs, "PATIENCE_SECONDS", 1.0)
-    monkeypatch.setattr(redis, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(hubs, "_RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr(hubs, "_PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(redis, "_TIMEOUT_SECONDS", 0.5)
     settings.REDIS_URL = own_redis.url
     layer = {"BACKEND": "channels_redis.core.RedisChannelLayer"}
     hosts = [{"address": own_redis.url, "socket_timeout": 15}]

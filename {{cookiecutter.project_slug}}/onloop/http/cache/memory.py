@@ -15,8 +15,8 @@ from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
-MAX_BYTES = 64 * 1024**2
-LARGEST_SHARE = 8  # One value takes at most an eighth of all bytes.
+_MAX_BYTES = 64 * 1024**2
+_LARGEST_SHARE = 8  # One value takes at most an eighth of all bytes.
 OVERHEAD = 400  # Bytes that an entry takes besides its key and its value.
 
 
@@ -29,7 +29,7 @@ class MemoryCache(BaseCache):
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(params)
-        self._entries = _entries_of(name, params.get("OPTIONS", {}).get("MAX_BYTES", MAX_BYTES))
+        self._entries = _entries_of(name, params.get("OPTIONS", {}).get("MAX_BYTES", _MAX_BYTES))
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         """Return the value of a key."""
@@ -158,7 +158,7 @@ class _Entries:
     def _set(self, key: str, value: bytes, expires: float | None) -> None:
         self._discard(key)
         size = _size(key, value)
-        if size > self._max_bytes // LARGEST_SHARE:
+        if size > self._max_bytes // _LARGEST_SHARE:
             return
         self._entries[key] = value, expires
         self._size += size

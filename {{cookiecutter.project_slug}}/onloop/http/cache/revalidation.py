@@ -12,7 +12,7 @@ from onloop.http.exceptions import describe
 from onloop.per_loop import PerLoop
 
 REVALIDATION_SECONDS = 30.0
-MOST = 100  # At a time, of one upstream on one event loop; callers bring the others later.
+_MOST = 100  # At a time, of one upstream on one event loop; callers bring the others later.
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Revalidations:
     def start(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start `work()`, unless that of this key is running, or too many are."""
         tasks = self._tasks.get()
-        if key in tasks or len(tasks) >= MOST:
+        if key in tasks or len(tasks) >= _MOST:
             return
         # In its own context: the request's has its deadline, its thread and its connections.
         task = asyncio.get_running_loop().create_task(self._run(work), context=Context())

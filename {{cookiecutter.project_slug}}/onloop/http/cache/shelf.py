@@ -25,7 +25,7 @@ from onloop.http.cache.storing import (
 )
 from onloop.http.exceptions import PASSING_STATUSES
 
-INDEX_SECONDS = 3_600.0  # How long an index is kept at least; no call takes that long.
+_INDEX_SECONDS = 3_600.0  # How long an index is kept at least; no call takes that long.
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Shelf:
                 await self.remove(place)
             return
         seconds = seconds_to_keep(stored, answer.received_at)
-        if not await self._keep_index(place, index, max(2 * seconds, INDEX_SECONDS)):
+        if not await self._keep_index(place, index, max(2 * seconds, _INDEX_SECONDS)):
             return
         key = self._key(request, place.url_key, place.caller, index.vary)
         await self._storage.set(key, encode(stored), seconds)
@@ -96,7 +96,7 @@ class Shelf:
         """Make all stored answers of some URLs invalid, and those that are on their way."""
         for url in urls:
             index = Index(version=_new_version(), vary=())
-            await self._storage.set(self._keys.of_url(url), encode(index), INDEX_SECONDS)
+            await self._storage.set(self._keys.of_url(url), encode(index), _INDEX_SECONDS)
 
     async def lock(self, key: str, seconds: float) -> bool:
         """Lock a place by its key, for all processes; return whether it was not locked."""

@@ -9,8 +9,8 @@ from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, caches
 
 from onloop.http.exceptions import describe
 
-ALIAS = "upstreams"
-PAUSE_SECONDS = 5.0  # How long a cache that has failed is left alone.
+_ALIAS = "upstreams"
+_PAUSE_SECONDS = 5.0  # How long a cache that has failed is left alone.
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 class Storage:
     """Bytes in `CACHES["upstreams"]`, or in `CACHES["default"]` where there is none.
 
-    A cache that is down holds nothing, takes nothing, and is logged once in `PAUSE_SECONDS`.
+    A cache that is down holds nothing, takes nothing, and is logged once in `_PAUSE_SECONDS`.
     """
 
     def __init__(self) -> None:
@@ -50,12 +50,12 @@ class Storage:
         if monotonic() < self._down_until:
             return otherwise
         try:
-            return await call(caches[ALIAS if ALIAS in caches.settings else DEFAULT_CACHE_ALIAS])
+            return await call(caches[_ALIAS if _ALIAS in caches.settings else DEFAULT_CACHE_ALIAS])
         except Exception as error:  # Django's backends have no error in common.
-            self._down_until = monotonic() + PAUSE_SECONDS
+            self._down_until = monotonic() + _PAUSE_SECONDS
             logger.warning(
                 "The cache of upstream calls is down and not used for %g s: %s",
-                PAUSE_SECONDS,
+                _PAUSE_SECONDS,
                 describe(error),
             )
             return otherwise

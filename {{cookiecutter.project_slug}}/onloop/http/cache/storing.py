@@ -18,14 +18,14 @@ from onloop.http.cache.directives import (
     seconds,
 )
 
-HEURISTICALLY_CACHEABLE = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501}  # RFC 9110, 15.1
-NEVER_STORED = {206, 304}  # Parts of a representation, and of its headers.
+_HEURISTICALLY_CACHEABLE = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501}  # RFC 9110, 15.1
+_NEVER_STORED = {206, 304}  # Parts of a representation, and of its headers.
 ERRORS = {500, 502, 503, 504}  # RFC 5861, section 4
-UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307}  # For `must-understand`.
+_UNDERSTOOD = _HEURISTICALLY_CACHEABLE | {302, 303, 307}  # For `must-understand`.
 
 MOST_SELECTING = 16  # Request headers that an answer may depend on.
-VALIDATION_SECONDS = 3_600.0  # How long a stale answer that can be validated is kept.
-MOST_SECONDS = 7 * 86_400.0  # No answer is kept for longer.
+_VALIDATION_SECONDS = 3_600.0  # How long a stale answer that can be validated is kept.
+_MOST_SECONDS = 7 * 86_400.0  # No answer is kept for longer.
 
 # RFC 9111, section 3.1, and RFC 9110, section 7.6.1
 _OF_THE_CONNECTION = {
@@ -89,10 +89,10 @@ def is_storable(
     Other than there, an answer that sets a cookie is not stored, since that cookie is for one
     client; and any credentials count as much as `Authorization`.
     """
-    if answer.status < 200 or answer.status in NEVER_STORED:
+    if answer.status < 200 or answer.status in _NEVER_STORED:
         return False
     if "must-understand" in given:
-        if answer.status not in UNDERSTOOD:
+        if answer.status not in _UNDERSTOOD:
             return False
     elif "no-store" in given:
         return False
@@ -107,7 +107,7 @@ def is_storable(
             return False
     allowing = {"public", "max-age", "s-maxage" if cache.shared else "private"}
     return (
-        answer.status in HEURISTICALLY_CACHEABLE
+        answer.status in _HEURISTICALLY_CACHEABLE
         or not allowing.isdisjoint(given)
         or "expires" in answer.headers
     )
@@ -135,7 +135,7 @@ def lifetime(answer: Received, given: Directives, cache: Cache) -> float:
     if "expires" in answer.headers:
         expires = _date(answer.headers["expires"])
         return max(0.0, expires - _generated_at(answer)) if expires is not None else 0.0
-    if answer.status in HEURISTICALLY_CACHEABLE or "public" in given:
+    if answer.status in _HEURISTICALLY_CACHEABLE or "public" in given:
         return cache.fresh
     return 0.0
 
@@ -153,8 +153,8 @@ def seconds_to_keep(stored: StoredResponse, now: float) -> float:
     fresh = stored.lifetime - stored.age(now)
     useful = fresh + max(stored.stale_while_revalidate, stored.stale_if_error)
     if not {"etag", "last-modified"}.isdisjoint(stored.headers.keys()):
-        useful = max(useful, max(0.0, fresh) + VALIDATION_SECONDS)
-    return min(useful, MOST_SECONDS)
+        useful = max(useful, max(0.0, fresh) + _VALIDATION_SECONDS)
+    return min(useful, _MOST_SECONDS)
 
 
 def is_about(not_modified: Headers, stored: StoredResponse) -> bool:

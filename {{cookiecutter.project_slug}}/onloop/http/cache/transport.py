@@ -30,8 +30,8 @@ from onloop.http.cache.shelf import Place, Shelf
 from onloop.http.cache.storing import ERRORS, Received, is_about, is_same, updated
 from onloop.http.exceptions import PASSING_STATUSES
 
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110, section 9.2.1
-RETRY_SECONDS = 5.0  # How long nobody tries again after a failed revalidation.
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110, section 9.2.1
+_RETRY_SECONDS = 5.0  # How long nobody tries again after a failed revalidation.
 
 
 class CacheTransport(AsyncBaseTransport):
@@ -191,12 +191,12 @@ class CacheTransport(AsyncBaseTransport):
             if succeeded:
                 await self._shelf.unlock(key)
             else:
-                await self._shelf.keep_locked(key, RETRY_SECONDS)
+                await self._shelf.keep_locked(key, _RETRY_SECONDS)
 
     async def _pass_on(self, request: Request) -> Response:
         """Return the upstream's answer to another method; invalidate what it may have changed."""
         response = await self._next.handle_async_request(request)
-        if request.method not in SAFE_METHODS and 200 <= response.status_code < 400:
+        if request.method not in _SAFE_METHODS and 200 <= response.status_code < 400:
             await self._shelf.invalidate(_changed_urls(request, response))
         return response
 

@@ -197,7 +197,7 @@ async def revalidated(calls: Calls) -> str | None:
 async def test_failed_one_is_repeated_after_a_while(
     stale: Calls, slow: SlowOrigin, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onloop.http.cache.transport.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("onloop.http.cache.transport._RETRY_SECONDS", 0.0)
     slow.go.set()
     origin.fail(httpx.ConnectError("refused"))
     await revalidated(stale)
@@ -243,7 +243,7 @@ async def test_it_is_limited_in_time(
 async def test_they_are_limited_in_number(
     slow: SlowOrigin, origin: Origin, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(revalidation, "MOST", 3)
+    monkeypatch.setattr(revalidation, "_MOST", 3)
     origin.reply("one")
     calls = Calls(httpx.MockTransport(origin), STALE, clock)
     for number in range(5):

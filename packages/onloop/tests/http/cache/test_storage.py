@@ -221,7 +221,7 @@ async def test_redis_that_is_down_does_not_fail_the_call(
     seconds: list[float],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("onloop.redis.TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("onloop.redis._TIMEOUT_SECONDS", 0.1)
     origin.reply(cache_control="max-age=60")
     settings.CACHES = {"default": REDIS}
     async with proxy_of(redis_url, 6379) as proxy:
