@@ -33,7 +33,7 @@ def python(url: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 async def test_several_at_once_migrate_once(postgres_url: str) -> None:
-    migrate = ["-m", "django", "migrate", "auth", "--no-color"]
+    migrate = ["-m", "django", "migrate", "auth", "--no-color", "--skip-checks"]
     processes = [python(postgres_url, *migrate) for _ in range(2)]
     logs = await asyncio.gather(*(asyncio.to_thread(p.communicate) for p in processes))
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from pytest_django import Settings
 
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.startup import checked_project
-from onloop.testing import serve_process
+from onloop.testing import serve_app
 from tests.asgi.test_lifespan import Server
+from tests.project.asgi import application
 
 MANIFEST_STORAGE = {"staticfiles": {"BACKEND": "onloop.static.StaticFilesStorage"}}
 REFUSED = "tests.asgi.url_confs.refused"
@@ -63,10 +65,11 @@ async def test_static_files_must_be_collected(settings: Settings, tmp_path: Path
     assert collected == {"type": "lifespan.startup.complete"}
 
 
-def test_server_exits_when_the_start_fails() -> None:
-    with serve_process(ROOT_URLCONF=UNIMPORTABLE) as (server, _):
-        _, log = server.communicate()
+def test_server_does_not_start(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    settings.ROOT_URLCONF = UNIMPORTABLE
 
-    assert server.returncode > 0
-    assert "No module named 'no_such_app'" in log
-    assert "startup complete" not in log
+    with pytest.raises(RuntimeError, match="did not start"), serve_app(application):
+        pytest.fail("was served all the same")
+
+    assert "No module named 'no_such_app'" in caplog.text
+    assert "startup complete" not in caplog.text
