@@ -8,13 +8,13 @@ import pytest
 from pytest_cookies.plugin import Cookies
 
 from hooks.pre_gen_project import DEPENDENCIES, SLUG
-from tests.template import python, run
+from tests.template import TEMPLATE, python, run
 
 POETRY = os.environ.get("POETRY", "poetry")
 
 
 def test_own_checks_pass(project: Path) -> None:
-    run(project, "make", "check")
+    run(project, "make", "check", MYPY_CACHE_DIR=str(TEMPLATE / "build" / "mypy-project"))
 
 
 def test_own_tests_pass(project: Path) -> None:

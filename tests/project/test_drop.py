@@ -97,9 +97,7 @@ def remove_line(path: Path, line: str) -> None:
     ("apps", "sentence"),
     [
         ("upstream", "upstream is used by aggregator, jobs, live: drop or change that first."),
-        ("accounts", "accounts is not an app that can be dropped: choose from "),
         ("onloop", "onloop is not an app that can be dropped: choose from "),
-        ("nothing jobs live", "nothing is not an app that can be dropped: choose from "),
         ("live", "live has changes that are not committed: commit them first."),
         ("jobs", "jobs is used by config/urls.py: drop or change that first."),
     ],
