@@ -16,6 +16,7 @@ from benchmarks.observing import observing
 from benchmarks.rendering import rendering
 from benchmarks.run import Run
 from benchmarks.servers import collect_static_files
+from benchmarks.start import start
 from benchmarks.streams import streams
 from benchmarks.throughput import aggregator, hello, sync_view
 
@@ -30,6 +31,7 @@ FAMILIES = {
     "streams": streams,
     "broadcast": broadcast,
     "sync": sync_view,
+    "start": start,
     "rendering": rendering,
 }
 

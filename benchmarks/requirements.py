@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import ge, le
 
-from benchmarks import broadcast, hedging, observing, rendering, streams
+from benchmarks import broadcast, hedging, observing, rendering, start, streams
 from benchmarks.fan_out import cost_work, elapsed_work
 from benchmarks.lineup import (
     ARTICLE,
@@ -69,6 +69,7 @@ def requirements(results: Results) -> list[Requirement]:
         ),
         *broadcast_requirements(results),
         rate_requirement(results, SYNC, "sync view", STOCK, 1.8),
+        start_requirement(results),
         Requirement(
             "rendering the template: seconds",
             AT_MOST,
@@ -122,6 +123,16 @@ def broadcast_requirements(results: Results) -> Iterator[Requirement]:
     )
     text = f"{broadcast.STREAMS:,} open SSE streams: times the KiB per stream of stock Django"
     yield Requirement(text, AT_MOST, 1, memory)
+
+
+def start_requirement(results: Results) -> Requirement:
+    measured = ratio(
+        results.values(start.WORK, RENDERED.name, start.FIGURE),
+        results.values(start.WORK, STOCK.name, start.FIGURE),
+    )
+    return Requirement(
+        "import of the application: times the CPU of stock Django", AT_MOST, 1.15, measured
+    )
 
 
 def observing_requirement(results: Results) -> Requirement:
