@@ -15,6 +15,8 @@ pyreqwest is reqwest and hyper, in Rust, on a thread of their own. In version 0.
 """
 
 import asyncio
+import atexit
+import time
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -61,7 +63,12 @@ from onloop.http.wires.wire import (
 
 READ_BUFFER = 64 * 1024
 MAX_SILENCE = 300.0
+EXIT_SECONDS = 0.05
 SLACK = 0.1  # Seconds. The caller, if it is still there, gives up first.
+
+# pyreqwest's thread may still be returning from the wake-up of this one, and wait for the GIL. Let
+# it have that now: a thread that waits while the interpreter ends makes Python abort.
+atexit.register(time.sleep, EXIT_SECONDS)
 
 
 class ReqwestError(Exception):
