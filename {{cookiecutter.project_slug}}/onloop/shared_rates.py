@@ -53,15 +53,18 @@ local function keep(field, value)
     redis.call('PEXPIRE', KEYS[1], math.ceil((full - clock + paused) / 1000))
 end
 """
-_BOOK = f"""{_READ}
+_BOOK = (
+    _READ
+    + """
 local interval, burst, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 full = math.max(full, clock) + interval
 local wait = math.max(full - clock - burst, 0)
 if wait + paused <= longest then
     keep('full', full)
 end
-return {{wait + paused, clock + wait}}
+return {wait + paused, clock + wait}
 """
+)
 _WAIT = f"""{_READ}
 return math.max(tonumber(ARGV[1]) - clock, 0) + paused
 """

@@ -32,6 +32,7 @@ from onloop.http._httpx import (
     AsyncBaseTransport,
     AsyncClient,
     Auth,
+    InvalidURL,
     Request,
     Response,
     Timeout,
@@ -101,6 +102,9 @@ class Upstream(AsyncClient):
             raise ValueError(f"The name of an upstream is {name!r}, but it must be {accepted}.")
         if name in _upstreams:
             raise ValueError(f"There are two upstreams with the name {name!r}.")
+        if isinstance(base_url, str) and not _is_http(base_url):
+            accepted = "an absolute http or https URL"
+            raise ValueError(f"base_url={base_url!r} of {name}, but it must be {accepted}.")
         self.name = name
         self._find = base_url if callable(base_url) else lambda: base_url
         self._options = Options(
@@ -252,6 +256,14 @@ _upstreams: dict[str, Upstream] = {}
 def upstreams() -> Collection[Upstream]:
     """Return the upstreams that have been declared so far."""
     return _upstreams.values()
+
+
+def _is_http(text: str) -> bool:
+    try:
+        url = URL(text)
+    except (InvalidURL, UnicodeError):
+        return False
+    return url.scheme in {"http", "https"} and bool(url.host)
 
 
 @lru_cache(maxsize=256)

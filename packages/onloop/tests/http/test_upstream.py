@@ -46,6 +46,13 @@ class TestDeclaration:
         with pytest.raises(ValueError, match=r"^The name of an upstream is .*, but it must be "):
             declare("http://prices.example/", name)
 
+    @pytest.mark.parametrize(
+        "url", ["", "prices", "/v1", "ftp://a.example/", "http://", "http://\x00"]
+    )
+    def test_base_url_must_be_absolute(self, url: str) -> None:
+        with pytest.raises(ValueError, match=r"^base_url=.* of prices, but it must be an absolute"):
+            declare(url)
+
     def test_name_is_taken_once(self) -> None:
         declare("http://prices.example/")
         with pytest.raises(ValueError, match=r"^There are two upstreams with the name 'prices'"):
