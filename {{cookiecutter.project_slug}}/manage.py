@@ -7,6 +7,9 @@ import sys
 from django.core.management import execute_from_command_line
 
 from onloop.env import InvalidSetting
+from onloop.gc import pause_until_ready
+
+pause_until_ready()
 
 
 def main() -> None:

@@ -6,9 +6,11 @@ import sys
 import django
 
 from onloop.env import InvalidSetting
+from onloop.gc import pause_until_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 try:
+    pause_until_ready()
     django.setup(set_prefix=False)
 except InvalidSetting as error:
     sys.exit(f"Error: {error}")
