@@ -49,6 +49,7 @@ async def tuned_gc() -> AsyncIterator[None]:
     collections, each followed soon by an older one, cost less.
     https://docs.python.org/3/library/gc.html#gc.set_threshold
     """
+    resume()  # A project without the app `onloop` has not done so.
     usual = gc.get_threshold()
     frozen = gc.get_freeze_count()
     gc.collect()
