@@ -11,7 +11,7 @@ from tests.machine import skip_or_fail
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-def chromium() -> str:
+def program() -> str:
     """Return the path of this machine's Chromium.
 
     Without one, the test is skipped, unless REQUIRE_SERVICES is set.
@@ -23,13 +23,21 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     """This machine's Chromium.
 
     It ends with the tests of this folder: while Playwright runs, asyncio.run() does not.
     """
-    path = chromium()
+    path = program()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """Chromium without a window; those that the test opens are closed, or they keep working."""
+    yield chromium
+    for window in chromium.contexts:
+        window.close()
