@@ -3,13 +3,14 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,27 +64,45 @@ def web_process(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str
         yield server, url
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite with the project's tables, for copies."""
+    path = tmp_path_factory.mktemp("migrated") / "jobs.sqlite3"
+    manage("migrate", "--verbosity=0", DATABASE_URL=f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
+def sqlite_url(migrated: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(migrated, tmp_path)}"
 
 
-@pytest.fixture(params=["postgres_url", "sqlite_url"])
+@pytest.fixture
+def migrated_postgres_url(postgres_url: str) -> str:
+    manage("migrate", "--verbosity=0", DATABASE_URL=postgres_url)
+    return postgres_url
+
+
+@pytest.fixture(
+    params=[("migrated_postgres_url", 200), ("sqlite_url", 60)], ids=lambda param: param[0]
+)
 def database(request: pytest.FixtureRequest) -> tuple[str, int]:
     """The URL of a database and the number of jobs to run on it."""
-    url = str(request.getfixturevalue(request.param))
-    manage("migrate", "--verbosity=0", DATABASE_URL=url)
-    return url, 200 if request.param == "postgres_url" else 60
+    name, count = request.param
+    return str(request.getfixturevalue(name)), count
 
 
-def jobs_in(database_url: str) -> list[tuple[str, list[str]]]:
-    """Return the status and the workers of each job."""
+@contextmanager
+def jobs_in(database_url: str) -> Iterator[Callable[[], list[tuple[str, list[str]]]]]:
+    """Yield a function that returns the status and the workers of each job."""
     query = "SELECT status, worker_ids FROM django_tasks_database_dbtaskresult"
     if database_url.startswith("sqlite"):
-        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as database:
-            return [(status, json.loads(ids)) for status, ids in database.execute(query)]
-    with psycopg.connect(database_url) as connection:
-        return connection.execute(query).fetchall()
+        path = database_url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path, check_same_thread=False)) as file:
+            yield lambda: [(status, json.loads(ids)) for status, ids in file.execute(query)]
+    else:
+        with psycopg.connect(database_url, autocommit=True) as server:
+            yield lambda: server.execute(query).fetchall()
 
 
 async def enqueue(client: httpx.AsyncClient, url: str, count: int = 1) -> list[str]:
@@ -145,10 +164,11 @@ async def test_jobs_run_once_on_two_processes_while_one_is_killed(
                 await asyncio.wait_for(hanging.acquire(), 120)
             victim.send_signal(signal.SIGKILL)
             killed.set()
-            jobs = await until(
-                lambda: asyncio.to_thread(jobs_in, database_url),
-                wanted=lambda jobs: {status for status, _ in jobs} == {"SUCCESSFUL"},
-            )
+            with jobs_in(database_url) as look:
+                jobs = await until(
+                    lambda: asyncio.to_thread(look),
+                    wanted=lambda jobs: {status for status, _ in jobs} == {"SUCCESSFUL"},
+                )
 
     ids = {location for half in halves for location in half}
     assert len(ids) == len(jobs) == count
@@ -161,7 +181,6 @@ async def test_jobs_run_once_on_two_processes_while_one_is_killed(
 
 async def test_stopping_server_finishes_or_requeues_its_jobs(sqlite_url: str) -> None:
     """The other worker serves no requests; its jobs are looked up through a process that does."""
-    manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
     arrived: asyncio.Queue[Call] = asyncio.Queue()
 
     async def answer(call: Call) -> None:
@@ -196,7 +215,6 @@ async def test_stopping_server_finishes_or_requeues_its_jobs(sqlite_url: str) ->
 
 def test_job_that_kills_each_process_is_kept_as_failed(sqlite_url: str) -> None:
     """It kills two workers; the third records that no attempt is left."""
-    manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
     enqueue = "from tests.acceptance.jobs.tasks import kill_the_process as job; job.enqueue()"
     manage("shell", "--no-imports", "-c", enqueue, DATABASE_URL=sqlite_url)
     environment = {"DATABASE_URL": sqlite_url, "JOBS_ATTEMPTS": "2", "JOBS_LEASE_SECONDS": "1"}
@@ -210,7 +228,8 @@ def test_job_that_kills_each_process_is_kept_as_failed(sqlite_url: str) -> None:
 
     assert "kill_the_process" in line
     assert worker.returncode == 0
-    ((status, workers),) = jobs_in(sqlite_url)
+    with jobs_in(sqlite_url) as look:
+        ((status, workers),) = look()
     assert (status, len(workers)) == ("FAILED", 2)
 
 
@@ -218,7 +237,6 @@ async def test_jobs_in_redis_are_run_by_rq(redis_url: str, sqlite_url: str) -> N
     async def echo(call: Call) -> None:
         await call.reply(b'"echo"')
 
-    manage("migrate", "--verbosity=0", DATABASE_URL=sqlite_url)
     environment = {"JOBS_BACKEND": "rq", "REDIS_URL": redis_url, "DATABASE_URL": sqlite_url}
     environment |= {"JOBS_MAX_QUEUED": "1", "JOBS_POLL_SECONDS": "0.05"}
     async with serve_upstream(echo) as upstream, httpx.AsyncClient(timeout=60) as client:
