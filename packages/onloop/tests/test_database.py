@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from onloop.testing import TLS, serve_process
+from tests import MEASURED
 from tests.services.fixtures import new_database
 from tests.services.polling import eventually
 from tests.services.proxies import Proxy, proxy_of
@@ -37,7 +38,7 @@ async def proxy(database_url: str) -> AsyncIterator[Proxy]:
 async def client(proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
     """A client of one server for all tests; each leaves the database reachable."""
     environment = {"DATABASE_URL": proxy.url, "DATABASE_POOL_SIZE": str(POOL_SIZE)}
-    with serve_process(ROOT_URLCONF=URLS, **environment) as (_, url):
+    with serve_process(ROOT_URLCONF=URLS, **environment, **MEASURED) as (_, url):
         async with httpx.AsyncClient(
             base_url=url, timeout=50, trust_env=False, verify=TLS
         ) as client:

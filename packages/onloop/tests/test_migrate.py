@@ -8,6 +8,7 @@ import sys
 import psycopg
 
 from onloop.management.commands.migrate import LOCK
+from tests import MEASURED
 
 # The second database of these two is locked.
 TWO_DATABASES = """
@@ -25,7 +26,7 @@ for database in ("default", "other"):
 def python(url: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-u", *arguments],
-        env=os.environ | {"DATABASE_URL": url},
+        env=os.environ | {"DATABASE_URL": url} | MEASURED,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

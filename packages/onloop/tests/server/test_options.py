@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from onloop.asgi.lifespan import Lifespan
 from onloop.asgi.routing import ProtocolRouter
 from onloop.testing import fetch, serve_app, serve_process
+from tests import MEASURED
 from tests.server.frames import HANDSHAKE
 from tests.server.reporting import report
 
@@ -51,5 +52,6 @@ def test_application_that_cannot_start_stops_the_server() -> None:
 
 
 def test_options_on_the_command_line_win() -> None:
-    with serve_process("--lifespan", "off", app="tests.server.reporting:report") as (_, url):
+    app = "tests.server.reporting:report"
+    with serve_process("--lifespan", "off", app=app, **MEASURED) as (_, url):
         assert fetch(url).text == "none"

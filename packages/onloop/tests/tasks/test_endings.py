@@ -16,6 +16,7 @@ from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
 from onloop.tasks import attempts
+from tests import MEASURED
 from tests.services.polling import until
 from tests.services.proxies import proxy_of
 from tests.tasks import tasks
@@ -185,7 +186,7 @@ async def test_jobs_end_though_answers_are_lost_and_connections_go_silent(
 
     async with proxy_of(postgres_url, 5432) as proxy:
         proxy.cut_after(b"COMMIT")  # The first that a worker sends is that of a claim.
-        with dedicated_worker(DATABASE_URL=proxy.url, **environment) as worker:
+        with dedicated_worker(DATABASE_URL=proxy.url, **environment, **MEASURED) as worker:
             found = await until(ends, wanted=lambda ends: all_finished(ends.values()))
 
             proxy.silence()
