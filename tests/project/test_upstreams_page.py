@@ -1,19 +1,17 @@
 """The example of docs/upstreams.md, followed step by step, passes all checks of a project."""
 
 import re
-import shutil
 from pathlib import Path
 
-from tests.template import python, run
+from tests.project.type_checks import type_check
+from tests.template import copy_project, python, run
 
 BLOCK = re.compile(r"^```python\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INCLUDED = 'path("", include("products.urls")),'
 
 
 def test_example_passes_the_checks(project: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    ignored = shutil.ignore_patterns(".venv", ".*_cache", ".coverage*", "*.sqlite3*")
-    shutil.copytree(project, copy, ignore=ignored)
+    copy = copy_project(project, tmp_path / "copy")
     page = (copy / "docs" / "upstreams.md").read_text()
     blocks = dict(BLOCK.findall(page))
     assert list(blocks) == [
@@ -38,6 +36,6 @@ def test_example_passes_the_checks(project: Path, tmp_path: Path) -> None:
 
     run(copy, python(project), "-m", "ruff", "check")
     run(copy, python(project), "-m", "ruff", "format", "--check")
-    run(copy, python(project), "-m", "mypy", ".")
+    type_check(copy, project)
     output = run(copy, python(project), "-m", "pytest", "products", "tests/config")
     assert "passed" in output
