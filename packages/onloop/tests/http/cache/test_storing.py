@@ -75,7 +75,12 @@ async def test_other_status_needs_explicit_freshness(
 
 @pytest.mark.parametrize(
     "headers",
-    [{"cache_control": "max-age=0"}, {"cache_control": "public"}, {"cache_control": "private"}],
+    [
+        {"cache_control": "max-age=0"},
+        {"cache_control": "public"},
+        {"cache_control": "private"},
+        {"expires": "0"},
+    ],
 )
 async def test_directives_make_any_status_storable(
     calls: Calls, origin: Origin, headers: dict[str, str]
