@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from onloop.http._httpx import AsyncBaseTransport, Request, Response
 from onloop.http.cache import end_revalidations
-from onloop.http.streaming import close_with_stream, is_buffered
+from onloop.http.streaming import close_with_stream
 from onloop.http.wires import Wire, open_wire
 from onloop.per_loop import SharedClient
 
@@ -50,8 +50,7 @@ class LoopWire(AsyncBaseTransport):
         async with AsyncExitStack() as resources:
             wire = await resources.enter_async_context(_opened_wire())
             response = await wire.handle_async_request(request)
-            if not is_buffered(response):
-                close_with_stream(response, resources.pop_all())
+            close_with_stream(response, resources.pop_all())
             return response
 
     def opened(self) -> AbstractAsyncContextManager[Wire]:

@@ -71,9 +71,9 @@ def _requested(outcome: HTTPError | Response) -> float:
     """Return the seconds that the upstream asks to wait, if any."""
     if isinstance(outcome, HTTPStatusError):
         outcome = outcome.response
-    return (
-        requested_pause(outcome.headers.get("Retry-After")) if isinstance(outcome, Response) else 0
-    )
+    if not isinstance(outcome, Response):
+        return 0.0
+    return requested_pause(outcome.headers.get("Retry-After"))
 
 
 class RetryTransport(AsyncBaseTransport):

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import cast
 
-from onloop.http._httpx import AsyncByteStream, ByteStream, Request, Response, SyncByteStream
+from onloop.http._httpx import AsyncByteStream, ByteStream, Request, Response
 
 _EVENT_STREAM = "text/event-stream"
 
@@ -25,15 +26,11 @@ def is_buffered(response: Response) -> bool:
 
 def close_with_stream(response: Response, resources: AsyncExitStack) -> None:
     """Close `resources` when the body of the response has been closed."""
-    response.stream = _OwningStream(response.stream, resources)
+    response.stream = _OwningStream(cast("AsyncByteStream", response.stream), resources)
 
 
 class _OwningStream(AsyncByteStream):
-    def __init__(
-        self, stream: AsyncByteStream | SyncByteStream | None, resources: AsyncExitStack
-    ) -> None:
-        if not isinstance(stream, AsyncByteStream):
-            raise TypeError(f"{stream!r} cannot be read on an event loop.")
+    def __init__(self, stream: AsyncByteStream, resources: AsyncExitStack) -> None:
         self._stream = stream
         self._resources = resources
 

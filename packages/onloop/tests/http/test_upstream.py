@@ -158,7 +158,8 @@ class TestCalls:
     async def test_client_of_an_sdk_has_the_same_concerns(self) -> None:
         async with serve_upstream(broken) as server:
             prices = declare(server.url, retries=0)
-            async with httpx.AsyncClient(transport=prices.transport) as sdk:
+            headers = {"Accept-Encoding": "br, zstd"}
+            async with httpx.AsyncClient(transport=prices.transport, headers=headers) as sdk:
                 for _ in range(20):
                     assert (await sdk.get(server.url)).status_code == 500
                 with pytest.raises(CircuitOpenError):
@@ -253,6 +254,29 @@ class TestBodies:
             with pytest.raises(CircuitOpenError):
                 await prices.get_body(server.url, timeout=30, max_bytes=100)
         assert len(server.calls) == 20
+
+    async def test_transient_failure_is_repeated_and_slow_calls_are_hedged(
+        self, way: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pauses: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+
+        monkeypatch.setattr("onloop.http.retry.sleep", sleep)
+
+        async def busy(call: Call) -> None:
+            await call.reply(b"", "503 Service Unavailable", "Retry-After: 7")
+
+        async def answer(call: Call) -> None:
+            await next(answers)(call)
+
+        answers = chain([busy], repeat(hello))
+        async with serve_upstream(answer) as server:
+            prices = declare(server.url, retries=1, hedge=True, coalesce=way == "whole")
+            assert await prices.get_body(server.url, timeout=30, max_bytes=7) == b'"hello"'
+        assert len(server.calls) == 2
+        assert [int(pause) for pause in pauses] == [7]
 
     async def test_too_large_a_body(self, way: str) -> None:
         async with serve_upstream(hello) as server:

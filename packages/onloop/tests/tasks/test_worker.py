@@ -220,6 +220,12 @@ async def test_living_worker_renews_its_lease(settings: Settings) -> None:
     assert renewed.worker_id == opened.worker_id
 
 
+@transaction.atomic  # The worker does not renew its lease in between.
+def expire_and_end_lost_attempts() -> Any:
+    Lease.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    return leases.end_lost_attempts()
+
+
 async def test_worker_without_a_lease_gives_up_its_jobs(settings: Settings) -> None:
     """It was taken to be dead, so its jobs are tried again, here or elsewhere."""
     settings.JOBS_LEASE_SECONDS = 0.3
@@ -227,8 +233,7 @@ async def test_worker_without_a_lease_gives_up_its_jobs(settings: Settings) -> N
 
     async with run_worker():
         await started(1)
-        await Lease.objects.aupdate(expires_at=timezone.now() - timedelta(hours=1))
-        assert await sync_to_async(leases.end_lost_attempts)() == []
+        assert await sync_to_async(expire_and_end_lost_attempts)() == []
         await started(2)
         assert (await look(job)).worker_ids[1] == str(await Lease.objects.aget())
         tasks.gate.set()

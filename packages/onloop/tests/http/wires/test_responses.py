@@ -6,10 +6,11 @@ from contextlib import aclosing
 
 import httpx
 import pytest
+from pytest_django import Settings
 
 from onloop.http.exceptions import BodyTooLarge, QuotaExceeded
 from onloop.http.quota import BodyQuota
-from onloop.http.wires import Wire
+from onloop.http.wires import Wire, open_wire
 from onloop.testing import Answer, Call, Upstream, serve_upstream
 from tests.http.wires.calls import get, hello, send
 
@@ -288,3 +289,15 @@ async def test_bodies_of_calls_share_a_quota_and_one_that_is_cut_off_uses_none(
     assert await get(wire, upstream.url, quota=quota) == b'"hello"'
     with pytest.raises(QuotaExceeded, match="larger than 15 bytes together"):
         await get(wire, upstream.url, quota=quota)
+
+
+async def test_pyreqwest_ends_a_call_that_nobody_else_ends(
+    settings: Settings, upstream: Upstream
+) -> None:
+    """It goes on with a call that is cancelled, so it has a limit of its own."""
+    settings.HTTP_TRANSPORT = "pyreqwest"
+    upstream.answer = Call.closed
+    wire = open_wire()
+    with pytest.raises(httpx.ReadTimeout, match=r"^The server did not answer in time\.$"):
+        await wire.get_body(upstream.url, {}, 100, None, 0.05)
+    await wire.aclose()
