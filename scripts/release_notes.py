@@ -21,6 +21,8 @@ def release_notes(changelog: str, version: str) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("Name one version, such as 1.0.0.")
     try:
         print(release_notes(CHANGELOG.read_text(encoding="utf-8"), sys.argv[1]))
     except LookupError as error:
