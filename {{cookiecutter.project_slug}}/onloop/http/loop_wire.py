@@ -1,10 +1,11 @@
 """The wire of the running event loop, at the end of every upstream's transports."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from onloop.http._httpx import AsyncBaseTransport, Request, Response
 from onloop.http.cache import end_revalidations
+from onloop.http.quota import BodyQuota
 from onloop.http.streaming import close_with_stream
 from onloop.http.wires import Wire, open_wire
 from onloop.per_loop import SharedClient
@@ -53,6 +54,17 @@ class LoopWire(AsyncBaseTransport):
             close_with_stream(response, resources.pop_all())
             return response
 
-    def opened(self) -> AbstractAsyncContextManager[Wire]:
-        """Return a block with the wire of the running event loop."""
-        return _wires.client()
+    async def get_body(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        quota: BodyQuota | None,
+        seconds: float,
+    ) -> bytes:
+        """Return the body of a 2xx response to `GET url`; see `Wire.get_body()`."""
+        wire = _wires.kept()
+        if wire is not None:
+            return await wire.get_body(url, headers, max_bytes, quota, seconds)
+        async with _opened_wire() as wire:
+            return await wire.get_body(url, headers, max_bytes, quota, seconds)

@@ -133,8 +133,9 @@ class Stack:
         slots = await self._bulkhead.enter(seconds)
         start = perf_counter()
         try:
-            async with self.wire.opened() as wire:
-                body = await within(seconds, wire.get_body(url, headers, max_bytes, quota, seconds))
+            body = await within(
+                seconds, self.wire.get_body(url, headers, max_bytes, quota, seconds)
+            )
         except BaseException as error:
             self._measure(perf_counter() - start, error)
             raise
