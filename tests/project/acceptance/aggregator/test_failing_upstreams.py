@@ -165,6 +165,7 @@ async def test_unknown_host_gets_502(server: str, settings: Settings, host: str)
 
 async def test_deadline_that_ends_all_calls_gets_504(server: str, settings: Settings) -> None:
     settings.AGGREGATOR_DEADLINE = 0.1
+    settings.AGGREGATOR_TIMEOUT = 1.0  # Until when pyreqwest keeps the connections.
     async with serve_upstream(silent) as upstream:
         settings.AGGREGATOR_UPSTREAM_URL = f"{upstream.url}?token=secret"
         response = await get(server + AGGREGATED)

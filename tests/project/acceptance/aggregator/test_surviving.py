@@ -203,6 +203,7 @@ async def test_hedged_call_answers_in_place_of_one_that_hangs(
     server: str, settings: Settings
 ) -> None:
     settings.HTTP_HEDGING = True
+    settings.AGGREGATOR_TIMEOUT = 5.0  # Until when pyreqwest keeps the connection.
     slow: Iterator[str] = iter([])
     left = asyncio.Event()
 
@@ -225,6 +226,7 @@ async def test_hedged_call_answers_in_place_of_one_that_hangs(
 @pytest.mark.usefixtures("_half_a_second_each")
 async def test_disconnect_ends_both_copies(server: str, settings: Settings) -> None:
     settings.HTTP_HEDGING = True
+    settings.AGGREGATOR_TIMEOUT = 5.0  # Until when pyreqwest keeps the connections.
     slow = False
     hanging = 0
     both = asyncio.Event()
