@@ -14,23 +14,27 @@ EXTRAS = "fast otel postgres redis rq"
 # They run inside another project.
 collect_ignore = ["package/bare", "project/acceptance", "project/third_party"]
 
-# The longest first, or one worker is left with them at the end. Some of them need no installed
-# project: they run while another worker installs it.
+# The longest first, or one worker is left with them at the end. Each worker begins with two: one
+# with those of onloop, for which it installs the project, while the others run tests without it.
 LONGEST_FIRST = (
+    "package/test_package.py::test_own_tests",
     "package/test_package.py",
-    "rendering/test_refusals.py::test_any",
-    "rendering/test_copier.py",
-    "project/test_install.py",
+    "project/test_install.py::test_pip",
     "project/test_acceptance.py",
-    "project/test_first_app.py",
-    "project/test_eject.py",
-    "project/test_demo.py",
-    "project/test_update.py",
-    "package",
-    "project/test_drop.py",
-    "deployment",
-    "project",
+    "project/test_install.py::test_make_installs_with_uv",
+    "deployment/test_image.py",
+    "project/test_checks.py",
+    "project/test_first_app.py",  # Before other tests that use mypy's cache.
     "browser",
+    "project/test_drop.py::test_rest",
+    "project/test_eject.py",
+    "project/test_upstreams_page.py",
+    "project/test_update.py",
+    "project/test_demo.py",
+    "project",
+    "package",
+    "rendering",
+    "deployment",
 )
 
 
