@@ -237,6 +237,8 @@ class TestBodies:
         async with serve_upstream(hello) as server:
             prices = self.declare(server.url, way)
             assert await prices.get_body(server.url, timeout=30, max_bytes=7) == b'"hello"'
+            async with shared_http_client():
+                assert await prices.get_body(server.url, timeout=30, max_bytes=7) == b'"hello"'
 
     async def test_headers_are_sent(self, way: str) -> None:
         async with serve_upstream(hello) as server:
