@@ -14,15 +14,17 @@ EXTRAS = "fast otel postgres redis rq"
 # They run inside another project.
 collect_ignore = ["package/bare", "project/acceptance", "project/third_party"]
 
-# The longest first, or one worker is left with them at the end. Each worker begins with two: one
-# with those of onloop, for which it installs the project, while the others run tests without it.
+# The longest first, or one worker is left with them at the end. For the first of all, one worker
+# installs the project; until that is done, the others run tests that do without it.
 LONGEST_FIRST = (
     "package/test_package.py::test_own_tests",
-    "package/test_package.py",
-    "project/test_install.py::test_pip",
-    "project/test_acceptance.py",
+    "repository",  # One of these waits for the test before; all are short.
     "project/test_install.py::test_make_installs_with_uv",
+    "project/test_install.py::test_pip",
+    "deployment/test_image.py::test_web",
+    "project/test_acceptance.py",
     "deployment/test_image.py",
+    "package/test_package.py",
     "project/test_checks.py",
     "project/test_first_app.py",  # Before other tests that use mypy's cache.
     "browser",
