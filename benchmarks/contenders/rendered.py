@@ -22,7 +22,7 @@ sse = import_module("onloop.streams")
 async def announcements(request: HttpRequest) -> StreamingHttpResponse:
     async def stream() -> AsyncGenerator[Any]:
         async for words in probes.until_announced():
-            yield sse.Event(words)
+            yield sse.Event("message", words)
 
     response: StreamingHttpResponse = sse.EventStreamResponse(stream())
     return response

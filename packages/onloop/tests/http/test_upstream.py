@@ -342,22 +342,22 @@ class TestBulkhead:
 
         async with serve_upstream(answer) as server:
             async with shared_http_client():
-                prices = declare(server.url, max_connections=10, hedge=True, coalesce=True)
+                prices = declare(server.url, max_connections=4, hedge=True, coalesce=True)
                 for round_ in range(400):
                     calls = [
-                        asyncio.create_task(prices.get(f"/{round_}/{number % 15}"))
-                        for number in range(20)
+                        asyncio.create_task(prices.get(f"/{round_}/{number % 6}"))
+                        for number in range(8)
                     ]
                     for _ in range(random.randrange(12)):
                         await asyncio.sleep(0)
-                    for call in random.sample(calls, 10):
+                    for call in random.sample(calls, 4):
                         call.cancel()
                     await asyncio.wait(calls)
                     assert all(call.cancelled() or call.result().is_success for call in calls)
                 figures = prices.figures()
                 assert (figures.in_flight, figures.waiting) == (0, 0)
-                answers = await asyncio.gather(*(prices.get(f"/{number}") for number in range(10)))
-                assert [answer.json() for answer in answers] == ["hello"] * 10
+                answers = await asyncio.gather(*(prices.get(f"/{number}") for number in range(4)))
+                assert [answer.json() for answer in answers] == ["hello"] * 4
             await server.all_closed.wait()
 
     async def test_stream_holds_its_connection_until_it_is_closed(self) -> None:
