@@ -23,7 +23,7 @@ class StoredResponse(msgspec.Struct, array_like=True, frozen=True, gc=False):
     lifetime: float  # How long it is fresh.
     stale_while_revalidate: float
     stale_if_error: float
-    never_stale: bool  # It must not be used when it is stale, whoever allows it.
+    never_stale: bool  # It must not be used when it is stale, even if the caller allows it.
     for_everybody: bool  # The upstream allows it for requests with any credentials.
 
     @property

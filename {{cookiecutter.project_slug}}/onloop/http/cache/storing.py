@@ -114,7 +114,7 @@ def is_storable(
 
 
 def storable_headers(headers: Headers, given: Directives, cache: Cache) -> RawHeaders:
-    """Return the headers that are stored (RFC 9111, section 3.1); `Age` is computed anew."""
+    """Return the headers that are stored (RFC 9111, section 3.1); `Age` is computed later."""
     without = (
         _OF_THE_CONNECTION | _withheld(given, cache) | _members(headers, "Connection") | {"age"}
     )
