@@ -141,9 +141,12 @@ async def test_dead_upstream_gets_few_retries_and_then_no_calls(
         settings.AGGREGATOR_FAN_OUT = 100
         failed = await get(server + AGGREGATED)
         calls = len(upstream.calls)
-        assert 100 <= calls <= 120
+        # A quick wire has answers, and so an open circuit, before the last of the calls begins.
+        assert 20 <= calls <= 120
         assert failed.status_code == 502
-        assert error_types(failed.json()) == ["bad_response"] * 100
+        types = error_types(failed.json())
+        assert len(types) == 100
+        assert set(types) <= {"bad_response", "circuit_open"}
 
         settings.AGGREGATOR_FAN_OUT = 10
         refused = await get(server + AGGREGATED)
